@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "mail/charset.h"
+
+#include <errno.h>
+#include <iconv.h>
+#include <unistr.h>
+
+#include "base/ascii.h"
+#include "base/buf.h"
+
+/* Is plain ASCII text in this charset the same bytes as in ASCII? */
+enum plain { EXTENDS_ASCII, OTHER_ASCII };
+
+/* Names that mails use, and what iconv calls them; NULL: UTF-8 itself. */
+static const struct charset {
+	const char *name;
+	const char *iconv_name;
+	enum plain plain;
+} charsets[] = {
+	{ "us-ascii", NULL, EXTENDS_ASCII },
+	{ "ascii", NULL, EXTENDS_ASCII },
+	{ "ansi_x3.4-1968", NULL, EXTENDS_ASCII },
+	{ "utf-8", NULL, EXTENDS_ASCII },
+	{ "utf8", NULL, EXTENDS_ASCII },
+	{ "utf_8", NULL, EXTENDS_ASCII },
+	{ "unicode-1-1-utf-7", "UTF-7", OTHER_ASCII },
+	{ "utf-7", "UTF-7", OTHER_ASCII },
+	{ "iso-8859-1", "WINDOWS-1252", EXTENDS_ASCII },
+	{ "latin1", "WINDOWS-1252", EXTENDS_ASCII },
+	{ "iso-8859-2", "ISO-8859-2", EXTENDS_ASCII },
+	{ "latin2", "ISO-8859-2", EXTENDS_ASCII },
+	{ "iso-8859-3", "ISO-8859-3", EXTENDS_ASCII },
+	{ "iso-8859-4", "ISO-8859-4", EXTENDS_ASCII },
+	{ "iso-8859-5", "ISO-8859-5", EXTENDS_ASCII },
+	{ "iso-8859-6", "ISO-8859-6", EXTENDS_ASCII },
+	{ "iso-8859-7", "ISO-8859-7", EXTENDS_ASCII },
+	{ "iso-8859-8", "ISO-8859-8", EXTENDS_ASCII },
+	{ "iso-8859-8-i", "ISO-8859-8", EXTENDS_ASCII },
+	{ "iso-8859-9", "ISO-8859-9", EXTENDS_ASCII },
+	{ "iso-8859-10", "ISO-8859-10", EXTENDS_ASCII },
+	{ "iso-8859-13", "ISO-8859-13", EXTENDS_ASCII },
+	{ "iso-8859-14", "ISO-8859-14", EXTENDS_ASCII },
+	{ "iso-8859-15", "ISO-8859-15", EXTENDS_ASCII },
+	{ "iso-8859-16", "ISO-8859-16", EXTENDS_ASCII },
+	{ "windows-1250", "WINDOWS-1250", EXTENDS_ASCII },
+	{ "cp1250", "WINDOWS-1250", EXTENDS_ASCII },
+	{ "windows-1251", "WINDOWS-1251", EXTENDS_ASCII },
+	{ "cp1251", "WINDOWS-1251", EXTENDS_ASCII },
+	{ "windows-1252", "WINDOWS-1252", EXTENDS_ASCII },
+	{ "cp1252", "WINDOWS-1252", EXTENDS_ASCII },
+	{ "windows-1253", "WINDOWS-1253", EXTENDS_ASCII },
+	{ "windows-1254", "WINDOWS-1254", EXTENDS_ASCII },
+	{ "windows-1255", "WINDOWS-1255", EXTENDS_ASCII },
+	{ "windows-1256", "WINDOWS-1256", EXTENDS_ASCII },
+	{ "windows-1257", "WINDOWS-1257", EXTENDS_ASCII },
+	{ "windows-1258", "WINDOWS-1258", EXTENDS_ASCII },
+	{ "windows-874", "CP874", EXTENDS_ASCII },
+	{ "tis-620", "TIS-620", EXTENDS_ASCII },
+	{ "koi8-r", "KOI8-R", EXTENDS_ASCII },
+	{ "koi8-u", "KOI8-U", EXTENDS_ASCII },
+	{ "cp850", "CP850", EXTENDS_ASCII },
+	{ "cp-850", "CP850", EXTENDS_ASCII },
+	{ "ibm850", "CP850", EXTENDS_ASCII },
+	{ "cp852", "CP852", EXTENDS_ASCII },
+	{ "cp866", "CP866", EXTENDS_ASCII },
+	{ "iso-2022-jp", "ISO-2022-JP", EXTENDS_ASCII },
+	{ "iso-2022-jp-2", "ISO-2022-JP-2", EXTENDS_ASCII },
+	{ "iso-2022-kr", "ISO-2022-KR", OTHER_ASCII },
+	{ "iso-2022-cn", "ISO-2022-CN", OTHER_ASCII },
+	{ "shift_jis", "CP932", EXTENDS_ASCII },
+	{ "shift-jis", "CP932", EXTENDS_ASCII },
+	{ "x-sjis", "CP932", EXTENDS_ASCII },
+	{ "sjis", "CP932", EXTENDS_ASCII },
+	{ "windows-31j", "CP932", EXTENDS_ASCII },
+	{ "cp932", "CP932", EXTENDS_ASCII },
+	{ "euc-jp", "EUC-JP", EXTENDS_ASCII },
+	{ "x-euc-jp", "EUC-JP", EXTENDS_ASCII },
+	{ "euc-kr", "CP949", EXTENDS_ASCII },
+	{ "ks_c_5601-1987", "CP949", EXTENDS_ASCII },
+	{ "gb2312", "GB18030", EXTENDS_ASCII },
+	{ "gbk", "GB18030", EXTENDS_ASCII },
+	{ "x-gbk", "GB18030", EXTENDS_ASCII },
+	{ "cp936", "GB18030", EXTENDS_ASCII },
+	{ "gb18030", "GB18030", EXTENDS_ASCII },
+	{ "hz-gb-2312", "GB18030", OTHER_ASCII },
+	{ "big5", "BIG5-HKSCS", EXTENDS_ASCII },
+	{ "big5-hkscs", "BIG5-HKSCS", EXTENDS_ASCII },
+	{ "utf-16", "UTF-16", OTHER_ASCII },
+	{ "utf-16le", "UTF-16LE", OTHER_ASCII },
+	{ "utf-16be", "UTF-16BE", OTHER_ASCII },
+};
+
+#define NCHARSETS (sizeof(charsets) / sizeof(charsets[0]))
+
+static const struct charset *
+find_charset(struct span name)
+{
+	name = span_trim(name);
+	for (size_t i = 0; i < NCHARSETS; i++)
+		if (span_equal_nocase(name, span_of(charsets[i].name)))
+			return &charsets[i];
+	return NULL;
+}
+
+bool
+charset_is_ascii(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (ascii_is_8bit(text.p[i]))
+			return false;
+	return true;
+}
+
+bool
+charset_is_utf8(struct span text)
+{
+	return u8_check((const uint8_t *)text.p, text.len) == NULL;
+}
+
+bool
+charset_extends_ascii(struct span charset)
+{
+	const struct charset *known;
+
+	if (span_trim(charset).len == 0)
+		return true;
+	known = find_charset(charset);
+	return known != NULL && known->plain == EXTENDS_ASCII;
+}
+
+#define REPLACEMENT "\357\277\275"	/* U+FFFD */
+
+/* Text that claims to be UTF-8: what is not becomes U+FFFD. */
+static struct span
+repair_utf8(struct arena *arena, struct span text, unsigned *flags)
+{
+	struct buf out;
+	size_t good;
+
+	if (charset_is_utf8(text))
+		return text;
+	*flags |= CHARSET_REPLACED;
+	buf_init(&out, arena);
+	while (text.len > 0) {
+		const uint8_t *bad = u8_check((const uint8_t *)text.p,
+		    text.len);
+
+		good = bad == NULL ? text.len :
+		    (size_t)((const char *)bad - text.p);
+		buf_add(&out, text.p, good);
+		text = span_from(text, good);
+		if (text.len > 0) {
+			buf_add_string(&out, REPLACEMENT);
+			text = span_from(text, 1);
+		}
+	}
+	return buf_span(&out);
+}
+
+static struct span
+convert(struct arena *arena, iconv_t cd, struct span text, unsigned *flags)
+{
+	char *in = (char *)(uintptr_t)text.p;	/* iconv() wants no const */
+	size_t in_left = text.len;
+	struct buf out;
+
+	buf_init(&out, arena);
+	buf_reserve(&out, text.len + text.len / 2 + 16);
+	while (in_left > 0 && !out.failed) {
+		char *next = out.p + out.len;
+		size_t room = out.capacity - out.len;
+		size_t result = iconv(cd, &in, &in_left, &next, &room);
+
+		out.len = (size_t)(next - out.p);
+		if (result != (size_t)-1)
+			break;
+		if (errno == E2BIG) {
+			buf_reserve(&out, out.capacity);
+			continue;
+		}
+		*flags |= CHARSET_REPLACED;
+		buf_add_string(&out, REPLACEMENT);
+		in++;
+		in_left--;
+		iconv(cd, NULL, NULL, NULL, NULL);
+	}
+	return buf_span(&out);
+}
+
+/* iconv's UTF-7 passes surrogates of its own making: check what it wrote. */
+static struct span
+convert_named(struct arena *arena, const char *name, struct span text,
+    unsigned *flags)
+{
+	iconv_t cd = iconv_open("UTF-8", name);
+	struct span out;
+
+	if (cd == (iconv_t)-1)
+		return repair_utf8(arena, text, flags);
+	out = convert(arena, cd, text, flags);
+	iconv_close(cd);
+	if (out.p == NULL)
+		return out;
+	return repair_utf8(arena, out, flags);
+}
+
+struct span
+charset_to_utf8(struct arena *arena, struct span charset, struct span text,
+    unsigned *flags)
+{
+	const struct charset *known = find_charset(charset);
+	unsigned ignored;
+
+	if (flags == NULL)
+		flags = &ignored;
+	*flags = 0;
+	if (text.p == NULL)
+		return text;
+	if (known != NULL && known->iconv_name != NULL)
+		return convert_named(arena, known->iconv_name, text, flags);
+	if (charset_is_utf8(text))
+		return text;
+	*flags |= CHARSET_GUESSED;
+	return convert_named(arena, "WINDOWS-1252", text, flags);
+}

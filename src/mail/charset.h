@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Text of any charset to UTF-8. Only charsets of a fixed list are handed to
+ * iconv; nothing is ever converted into a charset that a mail names.
+ */
+#ifndef MAIL_CHARSET_H
+#define MAIL_CHARSET_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/span.h"
+
+/* What charset_to_utf8() had to do besides converting. */
+enum {
+	CHARSET_REPLACED = 1,	/* bytes that are no text became U+FFFD */
+	CHARSET_GUESSED = 2	/* no or an unknown charset: UTF-8 or windows-1252 */
+};
+
+/*
+ * Returns text as valid UTF-8. An absent or unknown charset is taken for
+ * UTF-8 where the bytes are valid, else for windows-1252. Costs no copy where
+ * the text is ASCII or valid UTF-8 already. *flags, if not NULL, gets the
+ * flags above. Absent if the arena failed.
+ */
+struct span charset_to_utf8(struct arena *arena, struct span charset,
+    struct span text, unsigned *flags);
+
+/* True if every byte of text is ASCII. */
+bool charset_is_ascii(struct span text);
+
+/* True if text is valid UTF-8 (RFC 3629). */
+bool charset_is_utf8(struct span text);
+
+/*
+ * True if bytes of 7-bit text in that charset mean what they mean in ASCII:
+ * ASCII can be put in front of such text without touching it. Not so in
+ * UTF-7, or in charsets that are not on the list.
+ */
+bool charset_extends_ascii(struct span charset);
+
+#endif

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "mail/header.h"
+
+#include <string.h>
+
+#include "base/ascii.h"
+#include "base/buf.h"
+#include "mail/charset.h"
+
+/* Returns the length of the field name at the start of line, 0 if none. */
+static size_t
+field_name_length(struct span line)
+{
+	size_t end = 0;
+	size_t colon;
+
+	/* A delimiter may hold a colon; it never begins a field. */
+	if (span_starts_nocase(line, SPAN("--")))
+		return 0;
+	while (end < line.len && line.p[end] > ' ' && line.p[end] != ':' &&
+	    line.p[end] != 0x7f)
+		end++;
+	if (end == 0)
+		return 0;
+	/* RFC 5322 section 4.5.8 lets blanks stand before the colon. */
+	colon = end;
+	while (colon < line.len && ascii_is_blank(line.p[colon]))
+		colon++;
+	if (colon == line.len || line.p[colon] != ':')
+		return 0;
+	return end;
+}
+
+enum header_item
+header_read(struct span *rest, struct header *field)
+{
+	struct span line, next;
+	size_t name_len;
+
+	if (!span_next_line(rest, &line))
+		return HEADER_END;
+	if (line.len == 0)
+		return HEADER_EMPTY_LINE;
+	name_len = field_name_length(line);
+	field->name = span_first(line, name_len);
+	field->value = name_len == 0 ? line :
+	    span_from(line, span_find_char(line, ':') + 1);
+	next = *rest;
+	while (next.len > 0 && ascii_is_blank(next.p[0])) {
+		span_next_line(&next, &line);
+		field->value.len = (size_t)(line.p + line.len -
+		    field->value.p);
+		*rest = next;
+	}
+	return name_len == 0 ? HEADER_NO_FIELD : HEADER_FIELD;
+}
+
+size_t
+header_parse(struct arena *arena, struct span s, const struct limits *limits,
+    struct header_list *list, unsigned *flags)
+{
+	struct span rest = s;
+	size_t capacity = 0;
+	struct header field, *v;
+
+	*list = (struct header_list){ NULL, 0 };
+	*flags = 0;
+	for (;;) {
+		size_t at = (size_t)(rest.p - s.p);
+		enum header_item item = header_read(&rest, &field);
+
+		if (item == HEADER_END)
+			*flags |= HEADER_UNENDED;
+		if (item == HEADER_END || item == HEADER_EMPTY_LINE)
+			return s.len - rest.len;
+		if (item == HEADER_NO_FIELD) {
+			*flags |= HEADER_BAD_LINE;
+			return at;
+		}
+		if (*flags & HEADER_OVERFLOW)
+			continue;
+		v = list->n < limits->fields && at <= limits->header ?
+		    arena_array(arena, list->v, list->n, &capacity,
+		    sizeof(*v)) : NULL;
+		if (v == NULL) {
+			*flags |= HEADER_OVERFLOW;
+			continue;
+		}
+		list->v = v;
+		v[list->n++] = field;
+	}
+}
+
+const struct header *
+header_next(const struct header_list *list, const char *name,
+    const struct header *previous)
+{
+	size_t i = previous == NULL ? 0 : (size_t)(previous - list->v) + 1;
+	struct span wanted = span_of(name);
+
+	for (; i < list->n; i++)
+		if (span_equal_nocase(list->v[i].name, wanted))
+			return &list->v[i];
+	return NULL;
+}
+
+struct span
+header_value(const struct header_list *list, const char *name)
+{
+	const struct header *header = header_next(list, name, NULL);
+
+	return header == NULL ? SPAN_ABSENT : header->value;
+}
+
+struct span
+header_unfold(struct arena *arena, struct span value)
+{
+	struct buf out;
+	struct span rest, line;
+
+	value = span_trim(value);
+	if (span_find_char(value, '\n') == SPAN_NONE)
+		return value;
+	buf_init(&out, arena);
+	rest = value;
+	while (span_next_line(&rest, &line)) {
+		line = span_trim(line);
+		if (line.len == 0)
+			continue;
+		if (out.len > 0)
+			buf_add_char(&out, ' ');
+		buf_add_span(&out, line);
+	}
+	return buf_span(&out);
+}
+
+/* Returns where the quoted string that opens at i ends, behind its quote. */
+static size_t
+quoted_string_end(struct span s, size_t i)
+{
+	for (i++; i < s.len && s.p[i] != '"'; i++)
+		if (s.p[i] == '\\')
+			i++;
+	return i < s.len ? i + 1 : s.len;
+}
+
+/* Returns where the comment that opens at i ends. */
+static size_t
+comment_end(struct span s, size_t i)
+{
+	size_t depth = 0;
+
+	for (; i < s.len; i++) {
+		if (s.p[i] == '\\')
+			i++;
+		else if (s.p[i] == '(')
+			depth++;
+		else if (s.p[i] == ')' && --depth == 0)
+			return i + 1;
+	}
+	return s.len;
+}
+
+struct span
+header_uncomment(struct arena *arena, struct span value)
+{
+	struct buf out;
+	size_t i = 0, end;
+
+	value = header_unfold(arena, value);
+	if (span_find_char(value, '(') == SPAN_NONE)
+		return value;
+	buf_init(&out, arena);
+	while (i < value.len) {
+		if (value.p[i] == '(') {
+			i = comment_end(value, i);
+			continue;
+		}
+		end = value.p[i] == '"' ? quoted_string_end(value, i) : i + 1;
+		buf_add(&out, value.p + i, end - i);
+		i = end;
+	}
+	return span_trim(buf_span(&out));
+}
+
+/* Returns where the ';' at or after i stands, quoted strings passed over. */
+static size_t
+parameter_end(struct span s, size_t i)
+{
+	while (i < s.len && s.p[i] != ';')
+		i = s.p[i] == '"' ? quoted_string_end(s, i) : i + 1;
+	return i;
+}
+
+struct span
+header_main_value(struct arena *arena, struct span value)
+{
+	value = header_uncomment(arena, value);
+	return span_trim(span_first(value, parameter_end(value, 0)));
+}
+
+/* Undoes the quotes of a quoted string; anything else stays. */
+static struct span
+unquote(struct arena *arena, struct span s)
+{
+	struct buf out;
+
+	if (s.len == 0 || s.p[0] != '"')
+		return s;
+	buf_init(&out, arena);
+	for (size_t i = 1; i < s.len && s.p[i] != '"'; i++) {
+		if (s.p[i] == '\\' && i + 1 < s.len)
+			i++;
+		buf_add_char(&out, s.p[i]);
+	}
+	return buf_span(&out);
+}
+
+static void
+add_percent_decoded(struct buf *out, struct span s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		int high, low;
+
+		if (s.p[i] == '%' && i + 2 < s.len &&
+		    (high = ascii_hex_value(s.p[i + 1])) >= 0 &&
+		    (low = ascii_hex_value(s.p[i + 2])) >= 0) {
+			buf_add_char(out, (char)(high << 4 | low));
+			i += 2;
+		} else {
+			buf_add_char(out, s.p[i]);
+		}
+	}
+}
+
+/* One section of a parameter: name, name*, name*N or name*N*. */
+struct section {
+	bool found;
+	bool encoded;
+	struct span value;
+};
+
+/* Finds section number (-1: the plain one) of the parameter. */
+static struct section
+find_section(struct arena *arena, struct span value, struct span name,
+    int number)
+{
+	struct section section = { false, false, SPAN_ABSENT };
+	size_t at = parameter_end(value, 0);
+
+	while (at < value.len && !section.found) {
+		size_t end = parameter_end(value, at + 1);
+		struct span item = { value.p + at + 1, end - at - 1 };
+		size_t equals = span_find_char(item, '=');
+		struct span key;
+
+		at = end;
+		if (equals == SPAN_NONE)
+			continue;
+		key = span_trim(span_first(item, equals));
+		if (!span_starts_nocase(key, name))
+			continue;
+		key = span_from(key, name.len);
+		section.value = span_trim(span_from(item, equals + 1));
+		if (key.len > 0 && key.p[key.len - 1] == '*') {
+			section.encoded = true;
+			key.len--;
+		}
+		if (number < 0)
+			section.found = key.len == 0;
+		else
+			section.found = key.len == 2 && key.p[0] == '*' &&
+			    key.p[1] == '0' + number;
+		if (!section.found)
+			section.encoded = false;
+	}
+	if (section.found && !section.encoded)
+		section.value = unquote(arena, section.value);
+	return section;
+}
+
+/* Cuts "charset'language'" off an RFC 2231 value; returns the charset. */
+static struct span
+cut_charset(struct span *value)
+{
+	size_t first = span_find_char(*value, '\'');
+	struct span charset;
+	size_t second;
+
+	if (first == SPAN_NONE)
+		return SPAN_ABSENT;
+	charset = span_first(*value, first);
+	second = span_find_char(span_from(*value, first + 1), '\'');
+	if (second == SPAN_NONE)
+		return SPAN_ABSENT;
+	*value = span_from(*value, first + 1 + second + 1);
+	return charset;
+}
+
+struct span
+header_parameter(struct arena *arena, struct span value, const char *name)
+{
+	struct span wanted = span_of(name), charset = SPAN_ABSENT;
+	struct section section;
+	struct buf out;
+
+	value = header_uncomment(arena, value);
+	section = find_section(arena, value, wanted, -1);
+	if (section.found && !section.encoded)
+		return section.value;
+	buf_init(&out, arena);
+	if (section.found) {
+		charset = cut_charset(&section.value);
+		add_percent_decoded(&out, section.value);
+		return charset_to_utf8(arena, charset, buf_span(&out), NULL);
+	}
+	for (int number = 0; number < 10; number++) {
+		section = find_section(arena, value, wanted, number);
+		if (!section.found)
+			break;
+		if (number == 0 && section.encoded)
+			charset = cut_charset(&section.value);
+		if (section.encoded)
+			add_percent_decoded(&out, section.value);
+		else
+			buf_add_span(&out, section.value);
+	}
+	if (out.len == 0)
+		return SPAN_ABSENT;
+	return charset_to_utf8(arena, charset, buf_span(&out), NULL);
+}

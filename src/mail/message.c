@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "mail/message.h"
+
+#include <string.h>
+
+#include "base/ascii.h"
+#include "mail/charset.h"
+
+/* The state of one pass over the bytes. */
+struct parser {
+	struct message *message;
+	const struct limits *limits;
+	struct span rest;	/* what is not read yet */
+	size_t parts;
+};
+
+/* A delimiter line that was met: whose, and is it the closing one? */
+struct delimiter {
+	const struct part *owner;	/* NULL: the bytes ended */
+	bool closing;
+	const char *line;		/* where it starts */
+};
+
+/* Is line the delimiter of some multipart from part upwards? */
+static bool
+is_delimiter(const struct part *part, struct span line,
+    struct delimiter *delimiter)
+{
+	while (line.len > 0 && ascii_is_blank(line.p[line.len - 1]))
+		line.len--;
+	line = span_from(line, 2);
+	for (; part != NULL; part = part->parent) {
+		struct span end;
+
+		if (part->boundary.p == NULL ||
+		    line.len < part->boundary.len ||
+		    memcmp(line.p, part->boundary.p, part->boundary.len) != 0)
+			continue;
+		end = span_from(line, part->boundary.len);
+		if (end.len > 0 && !span_equal(end, SPAN("--")))
+			continue;
+		delimiter->owner = part;
+		delimiter->closing = end.len > 0;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Reads lines up to a delimiter of part or of one above it, and past that
+ * delimiter. Returns the bytes in front, without the line end that belongs
+ * to the delimiter (RFC 2046 section 5.1.1).
+ */
+static struct span
+read_until_delimiter(struct parser *parser, const struct part *part,
+    struct delimiter *delimiter)
+{
+	const char *start = parser->rest.p;
+	struct span line, content;
+
+	*delimiter = (struct delimiter){ NULL, false, NULL };
+	while (parser->rest.len > 0) {
+		const char *at = parser->rest.p;
+
+		span_next_line(&parser->rest, &line);
+		if (line.len < 2 || line.p[0] != '-' || line.p[1] != '-' ||
+		    !is_delimiter(part, line, delimiter))
+			continue;
+		delimiter->line = at;
+		content = (struct span){ start, (size_t)(at - start) };
+		if (content.len > 0 && content.p[content.len - 1] == '\n')
+			content.len--;
+		if (content.len > 0 && content.p[content.len - 1] == '\r')
+			content.len--;
+		return content;
+	}
+	return (struct span){ start, (size_t)(parser->rest.p - start) };
+}
+
+static struct part *
+new_part(struct parser *parser, struct part *parent)
+{
+	struct part *part = arena_alloc(parser->message->arena, sizeof(*part));
+
+	if (part == NULL)
+		return NULL;
+	part->parent = parent;
+	part->depth = parent == NULL ? 0 : parent->depth + 1;
+	parser->parts++;
+	return part;
+}
+
+/* Reads the part's header block and what it says of the body. */
+static void
+read_header(struct parser *parser, struct part *part)
+{
+	struct arena *arena = parser->message->arena;
+	struct span type, boundary;
+	unsigned flags;
+	size_t len;
+
+	len = header_parse(arena, parser->rest, parser->limits,
+	    &part->headers, &flags);
+	part->head = span_first(parser->rest, len);
+	parser->rest = span_from(parser->rest, len);
+	part->broken = flags & HEADER_BAD_LINE &&
+	    !span_starts_nocase(parser->rest, SPAN("--"));
+	if (part->broken)
+		parser->message->flags |= MESSAGE_BAD_HEADER;
+	if (flags & HEADER_OVERFLOW)
+		parser->message->flags |= MESSAGE_OVERFLOW;
+	type = header_value(&part->headers, "Content-Type");
+	part->type = header_main_value(arena, type);
+	part->encoding = encoding_of(arena, header_value(&part->headers,
+	    "Content-Transfer-Encoding"));
+	if (!part_is_multipart(part))
+		return;
+	boundary = header_parameter(arena, type, "boundary");
+	/* RFC 2046 allows 70 characters; an empty one delimits nothing. */
+	if (boundary.len == 0 || boundary.len > 998)
+		return;
+	if (part->depth >= parser->limits->depth)
+		parser->message->flags |= MESSAGE_OVERFLOW;
+	else
+		part->boundary = boundary;
+}
+
+static struct delimiter read_part(struct parser *parser, struct part *part);
+
+/* Reads the children of a multipart; returns the delimiter after it. */
+static struct delimiter
+read_children(struct parser *parser, struct part *part)
+{
+	struct delimiter delimiter;
+	struct part **link = &part->first_child;
+
+	read_until_delimiter(parser, part, &delimiter);	/* the preamble */
+	while (delimiter.owner == part && !delimiter.closing) {
+		struct part *child = parser->parts < parser->limits->parts ?
+		    new_part(parser, part) : NULL;
+
+		if (child == NULL) {
+			parser->message->flags |= MESSAGE_OVERFLOW;
+			read_until_delimiter(parser, part, &delimiter);
+			continue;
+		}
+		*link = child;
+		link = &child->next;
+		delimiter = read_part(parser, child);
+	}
+	if (delimiter.owner == part) {
+		part->closed = true;
+		if (part->parent != NULL)	/* the epilogue */
+			read_until_delimiter(parser, part->parent, &delimiter);
+	}
+	return delimiter;
+}
+
+/* Reads one part, header and body; returns the delimiter that ended it. */
+static struct delimiter
+read_part(struct parser *parser, struct part *part)
+{
+	struct delimiter delimiter = { NULL, false, NULL };
+	const char *start;
+
+	read_header(parser, part);
+	start = parser->rest.p;
+	if (part->boundary.p == NULL) {
+		part->body = read_until_delimiter(parser, part->parent,
+		    &delimiter);
+		return delimiter;
+	}
+	delimiter = read_children(parser, part);
+	part->body.p = start;
+	part->body.len = delimiter.owner == NULL ?
+	    (size_t)(parser->rest.p - start) :
+	    (size_t)(delimiter.line - start);
+	if (!part->closed)
+		parser->message->flags |= MESSAGE_UNCLOSED;
+	return delimiter;
+}
+
+static struct span
+skip_mbox_line(struct span bytes)
+{
+	struct span line;
+
+	if (bytes.len >= 5 && memcmp(bytes.p, "From ", 5) == 0)
+		span_next_line(&bytes, &line);
+	return bytes;
+}
+
+static const char *
+first_line_end(struct span bytes)
+{
+	size_t newline = span_find_char(bytes, '\n');
+
+	if (newline != SPAN_NONE && newline > 0 && bytes.p[newline - 1] == '\r')
+		return "\r\n";
+	return "\n";
+}
+
+bool
+message_parse(struct message *message, struct arena *arena,
+    struct span bytes, const struct limits *limits)
+{
+	struct parser parser = { .message = message, .limits = limits };
+
+	*message = (struct message){ .arena = arena };
+	message->bytes = skip_mbox_line(bytes);
+	message->eol = first_line_end(message->bytes);
+	parser.rest = message->bytes;
+	if (parser.rest.len > limits->message) {
+		parser.rest.len = limits->message;
+		message->flags |= MESSAGE_TRUNCATED;
+	}
+	if (span_find_char(parser.rest, '\0') != SPAN_NONE)
+		message->flags |= MESSAGE_NULS;
+	if (!charset_is_ascii(parser.rest))
+		message->flags |= MESSAGE_8BIT;
+	message->root = new_part(&parser, NULL);
+	if (message->root == NULL)
+		return false;
+	read_part(&parser, message->root);
+	return !arena->failed;
+}
+
+bool
+part_is(const struct part *part, const char *type)
+{
+	return span_equal_nocase(part->type, span_of(type));
+}
+
+bool
+part_is_multipart(const struct part *part)
+{
+	return span_starts_nocase(part->type, SPAN("multipart/"));
+}
+
+const struct part *
+part_after(const struct part *part)
+{
+	if (part->first_child != NULL)
+		return part->first_child;
+	while (part != NULL && part->next == NULL)
+		part = part->parent;
+	return part == NULL ? NULL : part->next;
+}
+
+const struct part *
+part_find(const struct part *part, const char *type)
+{
+	while (part != NULL && !part_is(part, type))
+		part = part_after(part);
+	return part;
+}
+
+struct span
+part_parameter(struct arena *arena, const struct part *part, const char *name)
+{
+	return header_parameter(arena,
+	    header_value(&part->headers, "Content-Type"), name);
+}
+
+struct span
+part_text(struct arena *arena, const struct part *part, size_t limit)
+{
+	struct span body = span_first(part->body, limit);
+
+	return charset_to_utf8(arena, part_parameter(arena, part, "charset"),
+	    encoding_decode(arena, part->encoding, body), NULL);
+}
