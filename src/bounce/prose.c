@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "bounce/prose.h"
+
+#include "base/ascii.h"
+#include "base/buf.h"
+#include "bounce/dsn.h"
+#include "bounce/words.h"
+#include "mail/address.h"
+
+/* A recipient while its notice is being read. */
+struct mention {
+	struct span address;
+	struct span note;	/* the lines about it, absent: none yet */
+	struct span answer;	/* what its server said in a transcript */
+	struct span server;
+};
+
+struct reader {
+	struct arena *arena;
+	const struct limits *limits;
+	struct span text;	/* the notice without the returned message */
+	struct mention *mentions;
+	size_t n, capacity;
+	size_t current;		/* whose note is being read; n: nobody's */
+	struct span commanded;	/* address of the last RCPT TO */
+	struct span server;	/* who is being talked to */
+	struct span answer;	/* the last answer, to whatever command */
+};
+
+static struct mention *
+find_mention(struct reader *reader, struct span address)
+{
+	for (size_t i = 0; i < reader->n; i++)
+		if (span_equal_nocase(reader->mentions[i].address, address))
+			return &reader->mentions[i];
+	return NULL;
+}
+
+/* Returns the mention of an address, made if need be; NULL at the limit. */
+static struct mention *
+mention(struct reader *reader, struct span address)
+{
+	struct mention *found = find_mention(reader, address), *v;
+
+	if (found != NULL)
+		return found;
+	if (reader->n >= reader->limits->recipients)
+		return NULL;
+	v = arena_array(reader->arena, reader->mentions, reader->n,
+	    &reader->capacity, sizeof(*v));
+	if (v == NULL)
+		return NULL;
+	reader->mentions = v;
+	v[reader->n] = (struct mention){ .address = address };
+	return &v[reader->n++];
+}
+
+/* A line without what draws it: blanks, bullets, quote marks. */
+static struct span
+bare_line(struct span line)
+{
+	line = span_trim(line);
+	while (line.len > 0 && (line.p[0] == '*' || line.p[0] == '-' ||
+	    line.p[0] == '=' || line.p[0] == '+' || line.p[0] == '_' ||
+	    ascii_is_blank(line.p[0])))
+		line = span_from(line, 1);
+	return line;
+}
+
+/* Does the returned message begin with this line, unannounced? */
+static bool
+begins_header(struct span line, struct span rest)
+{
+	struct header_list headers;
+	struct header field;
+	size_t fields = 0;
+
+	(void)headers;
+	if (!span_starts_nocase(line, SPAN("Received: ")) &&
+	    !span_starts_nocase(line, SPAN("Return-Path: ")) &&
+	    !span_starts_nocase(line, SPAN("From MAILER-DAEMON")))
+		return false;
+	while (fields < 2 && header_read(&rest, &field) == HEADER_FIELD)
+		fields++;
+	return fields == 2;
+}
+
+/* Splits text into the notice and the returned message at its end. */
+static struct span
+cut_copy(struct span *text)
+{
+	struct span rest = *text, line;
+	const char *start = text->p;
+
+	while (span_next_line(&rest, &line)) {
+		struct span words = bare_line(line);
+
+		if (words_at_start(words, endings, nendings) != NULL) {
+			text->len = (size_t)(line.p - start);
+			return rest;
+		}
+		if (begins_header(line, rest)) {
+			text->len = (size_t)(line.p - start);
+			return (struct span){ line.p,
+			    (size_t)(rest.p + rest.len - line.p) };
+		}
+	}
+	return SPAN_ABSENT;
+}
+
+static bool
+is_other_label(struct span line)
+{
+	return words_at_start(line, other_labels, nother_labels) != NULL;
+}
+
+/*
+ * Can what follows an address at the start of a line belong to the failed
+ * recipient: nothing, a colon, dots, a reason in brackets or behind blanks?
+ */
+static bool
+follows_recipient(struct span after)
+{
+	struct span trimmed = span_trim(after);
+
+	if (trimmed.len == 0)
+		return true;
+	if (after.p[0] == ':' || after.p[0] == '(' || after.p[0] == ',' ||
+	    after.p[0] == ';' || after.p[0] == '[' || after.p[0] == '<')
+		return true;
+	if (span_starts_nocase(after, SPAN("...")))
+		return true;
+	if (!ascii_is_blank(after.p[0]))
+		return false;
+	return !span_starts_nocase(trimmed, SPAN("wrote")) &&
+	    !span_starts_nocase(trimmed, SPAN("schrieb"));
+}
+
+/* Ends the note that is being read at p. */
+static void
+end_note(struct reader *reader, const char *p)
+{
+	struct mention *m;
+
+	if (reader->current >= reader->n)
+		return;
+	m = &reader->mentions[reader->current];
+	if (m->note.p != NULL && p > m->note.p)
+		m->note.len = (size_t)(p - m->note.p);
+	reader->current = reader->limits->recipients;
+}
+
+/*
+ * Begins the note of an address at p, whose line starts at line. A second
+ * note replaces one without a code: Exchange names each recipient twice.
+ */
+static void
+begin_note(struct reader *reader, struct span address, const char *line,
+    const char *p)
+{
+	struct mention *m;
+	int code;
+
+	end_note(reader, line);
+	m = mention(reader, address);
+	if (m == NULL)
+		return;
+	if (m->note.p != NULL && reply_find(m->note, &code) != SPAN_NONE)
+		return;
+	m->note = (struct span){ p, 0 };
+	reader->current = (size_t)(m - reader->mentions);
+}
+
+/* "Name<mailto:name@domain>": Exchange's way to write a recipient. */
+static bool
+mailto_at_end(struct span line, struct span *address)
+{
+	size_t at = span_find_nocase(line, SPAN("<mailto:"));
+
+	if (at == SPAN_NONE)
+		return false;
+	return address_dressed_at(span_from(line, at), address) > 0;
+}
+
+/* Lines that begin with an address. */
+static bool
+read_address_line(struct reader *reader, struct span line)
+{
+	struct span bare = bare_line(line), address;
+	size_t len;
+	int code;
+
+	if (mailto_at_end(bare, &address)) {
+		begin_note(reader, address, line.p, bare.p + bare.len);
+		return true;
+	}
+	len = address_dressed_at(bare, &address);
+	if (len == 0) {
+		/* "550 5.1.1 <name@domain>... User unknown": Sendmail. */
+		struct span rest = bare;
+		size_t skip = reply_code_at(rest, &code);
+		struct status status;
+
+		if (skip == 0)
+			return false;
+		rest = span_trim(span_from(rest, skip));
+		skip = status_at(rest, &status);
+		rest = span_trim(span_from(rest, skip));
+		len = address_dressed_at(rest, &address);
+		if (len == 0 || !span_starts_nocase(span_from(rest, len),
+		    SPAN("...")))
+			return false;
+		begin_note(reader, address, line.p, bare.p);
+		return true;
+	}
+	if (!follows_recipient(span_from(bare, len)))
+		return false;
+	begin_note(reader, address, line.p, bare.p + len);
+	return true;
+}
+
+/* Words with an address behind them. */
+static bool
+read_lead_in(struct reader *reader, struct span line)
+{
+	struct span address, behind;
+	const struct span *words;
+	size_t at, len;
+
+	if (span_find_char(line, '@') == SPAN_NONE)
+		return false;
+	words = words_inside(line, lead_ins, nlead_ins, &at);
+	if (words == NULL)
+		return false;
+	behind = span_from(line, at + words->len);
+	if (address_find(behind, &address, &len) == SPAN_NONE)
+		return false;
+	begin_note(reader, address, line.p, line.p);
+	return true;
+}
+
+/* Remembers which server is being talked to. */
+static struct span
+server_in(struct span text)
+{
+	size_t at, len = 0;
+	const struct span *words = words_inside(text, server_marks,
+	    nserver_marks, &at);
+	struct span name;
+
+	if (words == NULL)
+		return SPAN_ABSENT;
+	name = span_trim(span_from(text, at + words->len));
+	while (len < name.len && (ascii_is_alnum(name.p[len]) ||
+	    name.p[len] == '.' || name.p[len] == '-' || name.p[len] == '_'))
+		len++;
+	while (len > 0 && name.p[len - 1] == '.')
+		len--;
+	name = span_first(name, len);
+	/* A name has a dot: "host said" names nobody. */
+	return span_find_char(name, '.') == SPAN_NONE ? SPAN_ABSENT : name;
+}
+
+/* The marks of a transcript: what we said, what the other server said. */
+static const struct span said_by_us[] = {
+	SPAN_INIT(">>> "), SPAN_INIT("Sent <<< "), SPAN_INIT("In: "),
+};
+static const struct span said_by_them[] = {
+	SPAN_INIT("<<< "), SPAN_INIT("Received >>> "), SPAN_INIT("Out: "),
+};
+
+static void
+take_answer(struct reader *reader, struct span answer)
+{
+	struct mention *m;
+	int code;
+
+	if (reply_code_at(answer, &code) == 0 || code < 400)
+		return;
+	/* Continuation lines of an answer grow it. */
+	if (reader->answer.p != NULL && reader->commanded.p == NULL &&
+	    answer.p < reader->answer.p + reader->answer.len + 16)
+		answer = (struct span){ reader->answer.p,
+		    (size_t)(answer.p + answer.len - reader->answer.p) };
+	m = reader->commanded.p != NULL ?
+	    find_mention(reader, reader->commanded) : NULL;
+	if (m != NULL) {
+		m->answer = answer;
+		m->server = reader->server;
+	} else {
+		reader->answer = answer;
+	}
+}
+
+static bool
+read_transcript_line(struct reader *reader, struct span line)
+{
+	const struct span *mark;
+	struct span address;
+	size_t len;
+
+	line = span_trim(line);
+	if (span_starts_nocase(line, SPAN("... while talking to ")) ||
+	    span_starts_nocase(line, SPAN("While talking to "))) {
+		end_note(reader, line.p);
+		reader->server = server_in(line);
+		return true;
+	}
+	mark = words_at_start(line, said_by_us,
+	    sizeof(said_by_us) / sizeof(said_by_us[0]));
+	if (mark != NULL) {
+		end_note(reader, line.p);
+		line = span_from(line, mark->len);
+		reader->commanded = SPAN_ABSENT;
+		if (span_starts_nocase(line, SPAN("RCPT TO:")) &&
+		    address_find(line, &address, &len) != SPAN_NONE &&
+		    mention(reader, address) != NULL)
+			reader->commanded = address;
+		return true;
+	}
+	mark = words_at_start(line, said_by_them,
+	    sizeof(said_by_them) / sizeof(said_by_them[0]));
+	if (mark == NULL)
+		return false;
+	end_note(reader, line.p);
+	take_answer(reader, span_from(line, mark->len));
+	return true;
+}
+
+static void
+read_lines(struct reader *reader)
+{
+	struct span rest = reader->text, line;
+
+	while (span_next_line(&rest, &line)) {
+		struct span trimmed = span_trim(line);
+
+		if (trimmed.len == 0 || is_other_label(trimmed))
+			continue;
+		if (read_transcript_line(reader, line))
+			continue;
+		if (read_address_line(reader, line))
+			continue;
+		if (reader->current < reader->n)
+			continue;	/* a line of the note */
+		read_lead_in(reader, line);
+	}
+	end_note(reader, reader->text.p + reader->text.len);
+}
+
+/* Returns the lines of text up to an empty line or a trailer. */
+static struct span
+first_paragraph(struct span text)
+{
+	struct span rest, line;
+	const char *end;
+
+	while (text.len > 0 && ascii_is_space(text.p[0]))
+		text = span_from(text, 1);
+	rest = text;
+	end = text.p;
+	while (span_next_line(&rest, &line)) {
+		struct span trimmed = span_trim(line);
+
+		if (trimmed.len == 0 ||
+		    words_at_start(trimmed, trailers, ntrailers) != NULL)
+			break;
+		end = line.p + line.len;
+	}
+	return (struct span){ text.p, (size_t)(end - text.p) };
+}
+
+/* "(in reply to RCPT TO command)" is Postfix's, not the server's. */
+static struct span
+without_command(struct span reply)
+{
+	size_t at = span_find_nocase(reply, SPAN("(in reply to"));
+
+	if (at != SPAN_NONE && at > 0)
+		reply = span_trim(span_first(reply, at));
+	if (reply.len > 1 && reply.p[0] == '(' && reply.p[reply.len - 1] == ')')
+		reply = span_first(span_from(reply, 1), reply.len - 2);
+	return reply;
+}
+
+/* Finds the reason in a note: the reply if there is one, else the words. */
+static struct span
+reason_in(struct span note)
+{
+	size_t at;
+	const struct span *mark;
+	struct span reason;
+	int code;
+
+	at = reply_find(note, &code);
+	if (at != SPAN_NONE)
+		return first_paragraph(span_from(note, at));
+	mark = words_inside(note, reason_marks, nreason_marks, &at);
+	if (mark != NULL) {
+		reason = first_paragraph(span_from(note, at + mark->len));
+		if (reason.len > 0)
+			return reason;
+	}
+	while (note.len > 0 && (ascii_is_space(note.p[0]) ||
+	    note.p[0] == ':' || note.p[0] == ','))
+		note = span_from(note, 1);
+	return first_paragraph(note);
+}
+
+/* Gives a recipient what its mention says and it has not yet. */
+static void
+fill_recipient(struct reader *reader, struct recipient *recipient,
+    const struct mention *m)
+{
+	struct span reason = m->answer;
+	struct reply reply;
+
+	if (reason.len == 0)
+		reason = reason_in(m->note);
+	if (reason.len == 0 || (reply_code_at(reason, &reply.code) == 0 &&
+	    reader->answer.len > 0))
+		reason = reader->answer;
+	reply_read(reader->arena, reason, &reply);
+	if (recipient->reply.len == 0)
+		recipient->reply = without_command(reply.text);
+	if (recipient->code == 0)
+		recipient->code = reply.code;
+	if (recipient->status.class == 0)
+		recipient->status = reply.status;
+	if (recipient->remote.len == 0)
+		recipient->remote = m->server.len > 0 ? m->server :
+		    server_in(m->note);
+	if (recipient->evidence.len == 0)
+		recipient->evidence = reason;
+}
+
+/* Recipients named in a row share the note of the last of them. */
+static void
+share_notes(struct reader *reader)
+{
+	for (size_t i = reader->n; i > 1; i--) {
+		struct mention *m = &reader->mentions[i - 2];
+		const struct mention *next = &reader->mentions[i - 1];
+
+		if (span_trim(m->note).len <= 1 && m->answer.len == 0) {
+			m->note = next->note;
+			m->answer = next->answer;
+		}
+	}
+}
+
+/* Puts every blank, line end and run of them down to one space. */
+static struct span
+folded(struct arena *arena, struct span text)
+{
+	struct buf out;
+
+	buf_init(&out, arena);
+	buf_reserve(&out, text.len);
+	for (size_t i = 0; i < text.len; i++) {
+		if (!ascii_is_space(text.p[i]))
+			buf_add_char(&out, text.p[i]);
+		else if (out.len > 0 && out.p[out.len - 1] != ' ')
+			buf_add_char(&out, ' ');
+	}
+	return buf_span(&out);
+}
+
+static void
+weigh_sentences(struct prose *prose, struct span text)
+{
+	for (size_t i = 0; i < nsentences; i++) {
+		const struct sentence *sentence = &sentences[i];
+
+		if (span_find_nocase(text, sentence->words) == SPAN_NONE)
+			continue;
+		if (sentence->weight > prose->weight)
+			prose->weight = sentence->weight;
+		if (prose->system == NULL)
+			prose->system = sentence->system;
+		if (prose->action == ACTION_NONE)
+			prose->action = sentence->action;
+	}
+}
+
+static struct recipient *
+find_recipient(struct report *report, struct span address)
+{
+	for (size_t i = 0; i < report->n; i++)
+		if (span_equal_nocase(report->recipients[i].address,
+		    address) || span_equal_nocase(
+		    report->recipients[i].original, address))
+			return &report->recipients[i];
+	return NULL;
+}
+
+/* Makes recipients of the mentions; or fills those that are there. */
+static void
+take_mentions(struct reader *reader, struct report *report, bool add)
+{
+	for (size_t i = 0; i < reader->n; i++) {
+		const struct mention *m = &reader->mentions[i];
+		struct recipient *recipient = find_recipient(report,
+		    m->address);
+
+		if (recipient == NULL && add) {
+			recipient = report_add_recipient(report,
+			    reader->arena, reader->limits);
+			if (recipient == NULL)
+				return;
+			recipient->address = m->address;
+		}
+		if (recipient != NULL)
+			fill_recipient(reader, recipient, m);
+	}
+}
+
+/* The addresses of X-Failed-Recipients, each a recipient. */
+static void
+take_failed(struct reader *reader, struct report *report, struct span failed)
+{
+	while (failed.len > 0) {
+		size_t comma = span_find_char(failed, ',');
+		struct span address = address_bare(span_first(failed,
+		    comma == SPAN_NONE ? failed.len : comma));
+		struct recipient *recipient;
+
+		failed = comma == SPAN_NONE ? SPAN_ABSENT :
+		    span_from(failed, comma + 1);
+		if (address.len == 0 || find_recipient(report, address))
+			continue;
+		recipient = report_add_recipient(report, reader->arena,
+		    reader->limits);
+		if (recipient == NULL)
+			return;
+		recipient->address = address;
+	}
+}
+
+/* One recipient and one reason belong together whatever the addresses. */
+static void
+fill_lone_recipient(struct reader *reader, struct report *report)
+{
+	struct mention whole = { .note = reader->text };
+	struct recipient *recipient;
+	int code;
+
+	if (report->n != 1)
+		return;
+	recipient = &report->recipients[0];
+	if (recipient->reply.len > 0 && recipient->code != 0)
+		return;
+	if (reader->n == 1) {
+		fill_recipient(reader, recipient, &reader->mentions[0]);
+		return;
+	}
+	if (recipient->reply.len == 0 && (reader->answer.len > 0 ||
+	    reply_find(reader->text, &code) != SPAN_NONE))
+		fill_recipient(reader, recipient, &whole);
+}
+
+void
+prose_read(struct prose *prose, struct report *report, struct arena *arena,
+    struct span text, struct span failed, const struct limits *limits)
+{
+	struct reader reader = { .arena = arena, .limits = limits,
+	    .current = limits->recipients };
+	bool given = report->n > 0;
+
+	*prose = (struct prose){ .action = ACTION_NONE };
+	text = span_first(text, PROSE_TEXT);
+	prose->copy = cut_copy(&text);
+	reader.text = text;
+	weigh_sentences(prose, folded(arena, text));
+	read_lines(&reader);
+	share_notes(&reader);
+	if (!given)
+		take_failed(&reader, report, failed);
+	take_mentions(&reader, report, !given && failed.len == 0);
+	fill_lone_recipient(&reader, report);
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "bounce/reply.h"
+
+#include <stdio.h>
+
+#include "base/ascii.h"
+#include "base/buf.h"
+
+size_t
+reply_code_at(struct span s, int *code)
+{
+	if (s.len < 3 || s.p[0] < '2' || s.p[0] > '5' ||
+	    !ascii_is_digit(s.p[1]) || !ascii_is_digit(s.p[2]))
+		return 0;
+	if (s.len > 3 && (ascii_is_alnum(s.p[3]) || s.p[3] == '.' ||
+	    s.p[3] == '_' || s.p[3] == '/'))
+		return 0;
+	*code = (s.p[0] - '0') * 100 + (s.p[1] - '0') * 10 + (s.p[2] - '0');
+	return 3;
+}
+
+/* Returns the length of a number of one to three digits, 0 if none. */
+static size_t
+number_at(struct span s, unsigned short *number)
+{
+	size_t len = 0;
+
+	*number = 0;
+	while (len < s.len && len < 4 && ascii_is_digit(s.p[len])) {
+		*number = (unsigned short)(*number * 10 + (s.p[len] - '0'));
+		len++;
+	}
+	if (len == 0 || len > 3 || (len > 1 && s.p[0] == '0'))
+		return 0;
+	return len;
+}
+
+size_t
+status_at(struct span s, struct status *status)
+{
+	size_t len = 2, digits;
+
+	if (s.len < 5 || (s.p[0] != '2' && s.p[0] != '4' && s.p[0] != '5') ||
+	    s.p[1] != '.')
+		return 0;
+	status->class = (unsigned short)(s.p[0] - '0');
+	digits = number_at(span_from(s, len), &status->subject);
+	len += digits;
+	if (digits == 0 || len == s.len || s.p[len] != '.')
+		return 0;
+	len++;
+	digits = number_at(span_from(s, len), &status->detail);
+	len += digits;
+	if (digits == 0)
+		return 0;
+	if (len < s.len && (ascii_is_alnum(s.p[len]) || (s.p[len] == '.' &&
+	    len + 1 < s.len && ascii_is_digit(s.p[len + 1]))))
+		return 0;
+	return len;
+}
+
+bool
+status_equal(struct status a, struct status b)
+{
+	return a.class == b.class && a.subject == b.subject &&
+	    a.detail == b.detail;
+}
+
+const char *
+status_text(struct status status, char text[STATUS_TEXT])
+{
+	text[0] = '\0';
+	if (status.class != 0)
+		snprintf(text, STATUS_TEXT, "%u.%u.%u",
+		    status.class % 10u, status.subject % 1000u,
+		    status.detail % 1000u);
+	return text;
+}
+
+/* Can a code begin behind this byte? */
+static bool
+opens_word(char c)
+{
+	return !ascii_is_alnum(c) && c != '.' && c != '@' && c != '/' &&
+	    c != '=' && c != '_' && c != '-' && c != '%' && !ascii_is_8bit(c);
+}
+
+struct status
+status_find(struct span s)
+{
+	struct status status;
+
+	for (size_t at = 0; at + 5 <= s.len; at++)
+		if ((at == 0 || opens_word(s.p[at - 1]) ||
+		    s.p[at - 1] == '-') &&
+		    status_at(span_from(s, at), &status) > 0)
+			return status;
+	return (struct status){ 0, 0, 0 };
+}
+
+size_t
+reply_find(struct span s, int *code)
+{
+	for (size_t at = 0; at + 3 <= s.len; at++) {
+		char after = at + 3 < s.len ? s.p[at + 3] : ' ';
+
+		if (s.p[at] != '4' && s.p[at] != '5')
+			continue;
+		if (at > 0 && (!opens_word(s.p[at - 1]) ||
+		    s.p[at - 1] == '[' || s.p[at - 1] == ','))
+			continue;
+		if (!ascii_is_space(after) && after != '-' && after != '#' &&
+		    after != ':' && after != '"' && after != ';' &&
+		    after != ',' && after != ')')
+			continue;
+		if (reply_code_at(span_from(s, at), code) > 0)
+			return at;
+	}
+	return SPAN_NONE;
+}
+
+/*
+ * Cuts the code, and the status behind it, off a continuation line if they
+ * are those of the first line.
+ */
+static struct span
+without_repeated_codes(struct span line, const struct reply *first)
+{
+	struct status status;
+	struct span rest;
+	size_t len;
+	int code;
+
+	if (first->code == 0 || reply_code_at(line, &code) == 0 ||
+	    code != first->code)
+		return line;
+	rest = span_from(line, 3);
+	if (rest.len > 0 && rest.p[0] != '-' && !ascii_is_blank(rest.p[0]))
+		return line;
+	rest = span_trim(span_from(rest, 1));
+	len = status_at(rest, &status);
+	if (len > 0 && status_equal(status, first->status))
+		rest = span_trim(span_from(rest, len));
+	return rest;
+}
+
+/* Appends line with its white space folded and "550-" turned to "550 ". */
+static void
+add_line(struct buf *out, struct span line, bool first)
+{
+	int code;
+
+	if (out->len > 0)
+		buf_add_char(out, ' ');
+	if (first && reply_code_at(line, &code) > 0 && line.len > 3 &&
+	    line.p[3] == '-') {
+		buf_add(out, line.p, 3);
+		buf_add_char(out, ' ');
+		line = span_trim(span_from(line, 4));
+	}
+	for (size_t i = 0; i < line.len && out->len < REPLY_LENGTH; i++) {
+		bool blank = ascii_is_space(line.p[i]) || line.p[i] == '\0';
+
+		if (blank && out->len > 0 && out->p != NULL &&
+		    out->p[out->len - 1] == ' ')
+			continue;
+		buf_add_char(out, blank ? ' ' : line.p[i]);
+	}
+}
+
+/* Code and status of a text that is on one line. */
+static void
+read_codes(struct reply *reply)
+{
+	struct span rest = reply->text;
+	size_t len = reply_code_at(rest, &reply->code);
+
+	if (len == 0)
+		reply_find(rest, &reply->code);
+	rest = span_trim(span_from(rest, len));
+	if (rest.len > 0 && rest.p[0] == '-')
+		rest = span_trim(span_from(rest, 1));
+	if (status_at(rest, &reply->status) == 0)
+		reply->status = status_find(reply->text);
+}
+
+void
+reply_read(struct arena *arena, struct span raw, struct reply *reply)
+{
+	struct span rest = span_first(raw, 4 * REPLY_LENGTH), line;
+	bool first = true;
+	struct buf out;
+
+	*reply = (struct reply){ .text = SPAN("") };
+	buf_init(&out, arena);
+	while (span_next_line(&rest, &line)) {
+		line = span_trim(line);
+		if (!first)
+			line = without_repeated_codes(line, reply);
+		if (line.len == 0)
+			continue;
+		add_line(&out, line, first);
+		reply->text = buf_span(&out);
+		if (first)
+			read_codes(reply);
+		first = false;
+	}
+	reply->text = span_trim(buf_span(&out));
+	/* Do not end in the middle of a character. */
+	while (reply->text.len >= REPLY_LENGTH &&
+	    ((unsigned char)reply->text.p[reply->text.len - 1] & 0xc0) == 0x80)
+		reply->text.len--;
+	if (reply->text.len >= REPLY_LENGTH &&
+	    ascii_is_8bit(reply->text.p[reply->text.len - 1]))
+		reply->text.len--;
+	read_codes(reply);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The words of bounces without a status part, as data: what mail systems
+ * write around addresses and replies. A new format is most often a row here.
+ */
+#ifndef BOUNCE_WORDS_H
+#define BOUNCE_WORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/span.h"
+#include "bounce/report.h"
+
+/* A sentence that shows what kind of notice this is. */
+struct sentence {
+	struct span words;	/* with single spaces, case folded */
+	const char *system;	/* who writes it; NULL: many do */
+	enum action action;	/* ACTION_NONE: it does not say */
+	unsigned weight;	/* 3: only bounces have it; 1: it fits one */
+};
+
+extern const struct sentence sentences[];
+extern const size_t nsentences;
+
+/* Subjects of bounces, in the same form. */
+extern const struct sentence subjects[];
+extern const size_t nsubjects;
+
+/*
+ * Lines with which the notice ends and the returned message begins; compared
+ * with the line after its leading dashes, stars and blanks.
+ */
+extern const struct span endings[];
+extern const size_t nendings;
+
+/* Words in a line that stand before the address of a failed recipient. */
+extern const struct span lead_ins[];
+extern const size_t nlead_ins;
+
+/* Words behind which the reason stands, in the line or the next one. */
+extern const struct span reason_marks[];
+extern const size_t nreason_marks;
+
+/* Lines that are no part of a reason: they end it. */
+extern const struct span trailers[];
+extern const size_t ntrailers;
+
+/* Labels at the start of a line whose address is not a failed recipient. */
+extern const struct span other_labels[];
+extern const size_t nother_labels;
+
+/* Words before the name of the server that answered. */
+extern const struct span server_marks[];
+extern const size_t nserver_marks;
+
+/* Local parts that mail systems send from. */
+extern const struct span machine_names[];
+extern const size_t nmachine_names;
+
+/* Returns the first of n words that s begins with (holds), NULL if none. */
+const struct span *words_at_start(struct span s, const struct span *words,
+    size_t n);
+const struct span *words_inside(struct span s, const struct span *words,
+    size_t n, size_t *at);
+
+#endif
