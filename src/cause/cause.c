@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cause/cause.h"
+
+#include <string.h>
+
+/* Causes that this file itself must know. */
+#define UNNAMED "reason-not-given"
+#define TIMED_OUT "delivery-timed-out"
+#define DELIVERED "delivered"
+
+static const char *const decided_by_names[] = {
+	"none", "code", "status", "text"
+};
+
+const char *
+decided_by_name(enum decided_by decided_by)
+{
+	return decided_by_names[decided_by];
+}
+
+struct span
+finding_parameter(const struct finding *finding, const char *name)
+{
+	for (size_t i = 0; i < finding->n; i++)
+		if (strcmp(finding->parameters[i].name, name) == 0)
+			return finding->parameters[i].value;
+	return SPAN_ABSENT;
+}
+
+static void
+take_match(struct finding *finding, const struct matcher *matcher,
+    const struct match *match, enum decided_by decided_by)
+{
+	finding->cause = match->cause;
+	finding->rule = match->rule;
+	finding->decided_by = decided_by;
+	finding->n = match->n;
+	memcpy(finding->parameters, match->parameters,
+	    match->n * sizeof(match->parameters[0]));
+	finding->blocklist = matcher_blocklist(matcher, match,
+	    finding_parameter(finding, "list"));
+}
+
+/* Decides by text; a queue that ran out of time gives way to a reason. */
+static bool
+find_by_text(struct finding *finding, struct matcher *matcher,
+    const struct evidence *evidence, const struct cause *timed_out)
+{
+	struct match match, concrete;
+
+	if (evidence->text.len == 0 || !matcher_find(matcher, evidence,
+	    RULES_WITH_TEXT, NULL, &match))
+		return false;
+	if (match.cause == timed_out) {
+		if (matcher_find(matcher, evidence, RULES_WITH_TEXT,
+		    timed_out, &concrete)) {
+			match = concrete;
+			finding->timed_out = true;
+		}
+	} else {
+		finding->timed_out = timed_out != NULL &&
+		    matcher_matches_cause(matcher, evidence, timed_out);
+	}
+	take_match(finding, matcher, &match, DECIDED_BY_TEXT);
+	return true;
+}
+
+/* Decides by status, or by the code where the status is vague. */
+static void
+find_by_codes(struct finding *finding, struct matcher *matcher,
+    const struct evidence *evidence, const struct cause *unnamed)
+{
+	struct match match;
+
+	if (matcher_find(matcher, evidence, RULES_WITH_STATUS_AND_SERVER,
+	    NULL, &match) || matcher_find(matcher, evidence,
+	    RULES_WITH_STATUS, NULL, &match))
+		take_match(finding, matcher, &match, DECIDED_BY_STATUS);
+	if (finding->cause != unnamed)
+		return;
+	if (matcher_find(matcher, evidence, RULES_WITH_CODE,
+	    finding->rule == NULL ? NULL : unnamed, &match))
+		take_match(finding, matcher, &match, DECIDED_BY_CODE);
+}
+
+void
+cause_find(struct finding *finding, struct matcher *matcher,
+    const struct recipient *recipient, struct span reporting_mta)
+{
+	const struct cause *unnamed = cause_by_id(matcher->causes,
+	    matcher->ncauses, UNNAMED);
+	const struct cause *timed_out = cause_by_id(matcher->causes,
+	    matcher->ncauses, TIMED_OUT);
+	struct evidence evidence = {
+		.text = recipient->reply,
+		.server = recipient->remote.len > 0 ? recipient->remote :
+		    reporting_mta,
+		.status = recipient->status,
+		.code = recipient->code
+	};
+
+	*finding = (struct finding){ .cause = unnamed };
+	if (recipient->action >= ACTION_DELIVERED) {
+		finding->cause = cause_by_id(matcher->causes,
+		    matcher->ncauses, DELIVERED);
+		finding->decided_by = DECIDED_BY_STATUS;
+		return;
+	}
+	if (!find_by_text(finding, matcher, &evidence, timed_out))
+		find_by_codes(finding, matcher, &evidence, unnamed);
+	if (recipient->status.subject == 4 && recipient->status.detail == 7 &&
+	    finding->cause != timed_out && finding->cause != unnamed)
+		finding->timed_out = true;
+}

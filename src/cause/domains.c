@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cause/domains.h"
+
+#include <stdbool.h>
+
+#include "base/ascii.h"
+
+static bool
+same(char a, char b)
+{
+	return ascii_lower(a) == ascii_lower(b);
+}
+
+/* Is one string the other after a single slip of the fingers? */
+static bool
+is_one_slip(struct span a, struct span b)
+{
+	size_t i = 0, end = 0;
+
+	if (a.len > b.len) {
+		struct span longer = a;
+
+		a = b;
+		b = longer;
+	}
+	if (b.len - a.len > 1)
+		return false;
+	while (i < a.len && same(a.p[i], b.p[i]))
+		i++;
+	while (end < a.len - i &&
+	    same(a.p[a.len - 1 - end], b.p[b.len - 1 - end]))
+		end++;
+	/* What is left in the middle differs. */
+	if (a.len - i - end == 0)
+		return b.len - i - end == 1;
+	if (a.len != b.len)
+		return false;
+	if (a.len - i - end == 1)
+		return true;
+	return a.len - i - end == 2 && same(a.p[i], b.p[i + 1]) &&
+	    same(a.p[i + 1], b.p[i]);
+}
+
+/* A short name is near to many others: one slip says nothing there. */
+#define SHORTEST_NAME 4
+
+static struct span
+find_in(const char *const *list, struct span domain, bool *known)
+{
+	struct span found = SPAN_ABSENT;
+
+	for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
+		struct span name = span_of(list[i]);
+
+		if (span_equal_nocase(name, domain)) {
+			*known = true;
+			return SPAN_ABSENT;
+		}
+		if (found.p == NULL && name.len - span_find_last_char(name,
+		    '.') < name.len && span_find_char(name, '.') >=
+		    SHORTEST_NAME - 1 && is_one_slip(name, domain))
+			found = name;
+	}
+	return found;
+}
+
+struct span
+domains_meant(const struct known_domains *known, struct span domain)
+{
+	struct span own, common;
+	bool is_known = false;
+
+	while (domain.len > 0 && domain.p[domain.len - 1] == '.')
+		domain.len--;
+	own = find_in(known->own, domain, &is_known);
+	common = find_in(known->common, domain, &is_known);
+	if (is_known)
+		return SPAN_ABSENT;
+	return own.p != NULL ? own : common;
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The literals of a pattern: a reader of as much of PCRE2's syntax as is
+ * needed to find bytes that every match must hold. Where it is in doubt it
+ * finds none, which costs time and never a match.
+ */
+#include "cause/prefilter.h"
+
+#include <string.h>
+
+#include "base/ascii.h"
+
+#define LITERALS 64	/* of one pattern; one with more has none */
+#define DEPTH 16	/* of groups */
+
+/* Literals of which one must be there; n 0: nothing is known. */
+struct set {
+	struct prefilter_literal v[LITERALS];
+	size_t n;
+	size_t shortest;
+};
+
+struct reader {
+	const char *p;
+	unsigned depth;
+	bool lost;		/* something was not understood */
+};
+
+/* What a pattern's next atom is. */
+enum atom { ATOM_CHAR, ATOM_8BIT, ATOM_OTHER };
+
+static void
+keep_better(struct set *best, const struct set *other)
+{
+	if (other->n > 0 && (best->n == 0 ||
+	    other->shortest > best->shortest ||
+	    (other->shortest == best->shortest && other->n < best->n)))
+		*best = *other;
+}
+
+/* Ends a run of characters; it may be the best so far. */
+static void
+end_run(struct set *best, struct prefilter_literal *run)
+{
+	if (run->len > 0 && run->len > best->shortest) {
+		best->v[0] = *run;
+		best->n = 1;
+		best->shortest = run->len;
+	}
+	run->len = 0;
+}
+
+static void
+add_to_run(struct prefilter_literal *run, char c)
+{
+	if (run->len < PREFILTER_LITERAL)
+		run->bytes[run->len++] = ascii_lower(c);
+}
+
+static void
+skip_class(struct reader *r)
+{
+	r->p++;
+	if (*r->p == '^')
+		r->p++;
+	if (*r->p == ']')
+		r->p++;
+	while (*r->p != '\0' && *r->p != ']') {
+		if (r->p[0] == '[' && r->p[1] == ':') {
+			const char *end = strstr(r->p + 2, ":]");
+
+			r->p = end != NULL ? end + 2 : r->p + 1;
+			continue;
+		}
+		if (r->p[0] == '\\' && r->p[1] != '\0')
+			r->p++;
+		r->p++;
+	}
+	if (*r->p == ']')
+		r->p++;
+}
+
+/* Reads an escape; gives its character if it stands for one. */
+static enum atom
+read_escape(struct reader *r, char *c)
+{
+	int high, low;
+
+	r->p++;
+	if (*r->p == '\0')
+		return ATOM_OTHER;
+	*c = *r->p++;
+	if (*c == 'Q')
+		r->lost = true;
+	if (*c == 'x' && (high = ascii_hex_value(r->p[0])) >= 0 && high < 8 &&
+	    (low = ascii_hex_value(r->p[1])) >= 0) {
+		r->p += 2;
+		*c = (char)(high << 4 | low);
+		return ATOM_CHAR;
+	}
+	if ((*c == 'p' || *c == 'P' || *c == 'x' || *c == 'N' || *c == 'k' ||
+	    *c == 'g') && *r->p == '{') {
+		while (*r->p != '\0' && *r->p != '}')
+			r->p++;
+		if (*r->p == '}')
+			r->p++;
+	}
+	return ascii_is_alnum(*c) ? ATOM_OTHER : ATOM_CHAR;
+}
+
+/* Reads a quantifier, if there is one; returns the least count, 1 if none.
+ * *repeats says that what follows need not stand right behind. */
+static unsigned
+read_quantifier(struct reader *r, bool *repeats)
+{
+	unsigned least = 1;
+
+	*repeats = true;
+	if (*r->p == '?' || *r->p == '*') {
+		least = 0;
+		r->p++;
+	} else if (*r->p == '+') {
+		r->p++;
+	} else if (*r->p == '{' && (ascii_is_digit(r->p[1]) ||
+	    r->p[1] == ',')) {
+		least = 0;
+		for (r->p++; ascii_is_digit(*r->p); r->p++)
+			least = least * 10 + (unsigned)(*r->p - '0');
+		while (*r->p != '\0' && *r->p != '}')
+			r->p++;
+		if (*r->p == '}')
+			r->p++;
+	} else {
+		*repeats = false;
+		return 1;
+	}
+	if (*r->p == '?' || *r->p == '+')	/* lazy, possessive */
+		r->p++;
+	return least;
+}
+
+static void read_alternatives(struct reader *r, struct set *set);
+
+/* Reads a group; set gets its literals if it takes part in every match. */
+static void
+read_group(struct reader *r, struct set *set)
+{
+	bool looks = false;	/* looks around: takes no part */
+
+	r->p++;
+	if (*r->p == '?') {
+		r->p++;
+		if (*r->p == '=' || *r->p == '!') {
+			looks = true;
+			r->p++;
+		} else if (r->p[0] == '<' && (r->p[1] == '=' ||
+		    r->p[1] == '!')) {
+			looks = true;
+			r->p += 2;
+		} else {
+			/* (?:  (?>  (?<name>  (?P<name>  (?i)  (?i: */
+			for (; *r->p != '\0' && strchr(":>)|", *r->p) == NULL;
+			    r->p++)
+				if (*r->p == '(')
+					r->lost = true;
+			if (*r->p != '\0' && *r->p != ')')
+				r->p++;
+		}
+	}
+	read_alternatives(r, set);
+	if (*r->p == ')')
+		r->p++;
+	if (looks)
+		set->n = 0;
+}
+
+static enum atom
+read_atom(struct reader *r, char *c)
+{
+	switch (*r->p) {
+	case '\\':
+		return read_escape(r, c);
+	case '[':
+		skip_class(r);
+		return ATOM_OTHER;
+	case '.':
+	case '^':
+	case '$':
+		r->p++;
+		return ATOM_OTHER;
+	}
+	*c = *r->p++;
+	if (!ascii_is_8bit(*c))
+		return ATOM_CHAR;
+	while (((unsigned char)*r->p & 0xc0) == 0x80)
+		r->p++;
+	return ATOM_8BIT;
+}
+
+static void
+read_sequence(struct reader *r, struct set *best)
+{
+	struct prefilter_literal run = { .len = 0 };
+	struct set group;
+	bool repeats;
+	char c = '\0';
+
+	best->n = best->shortest = 0;
+	while (*r->p != '\0' && *r->p != '|' && *r->p != ')') {
+		enum atom atom = ATOM_OTHER;
+
+		if (*r->p == '(') {
+			end_run(best, &run);
+			read_group(r, &group);
+			if (read_quantifier(r, &repeats) > 0)
+				keep_better(best, &group);
+			continue;
+		}
+		atom = read_atom(r, &c);
+		if (read_quantifier(r, &repeats) == 0 || atom == ATOM_OTHER) {
+			end_run(best, &run);
+			continue;
+		}
+		if (atom == ATOM_8BIT) {
+			end_run(best, &run);
+			add_to_run(&run, (char)0x80);
+			end_run(best, &run);
+			continue;
+		}
+		add_to_run(&run, c);
+		if (repeats)
+			end_run(best, &run);
+	}
+	end_run(best, &run);
+}
+
+static void
+read_alternatives(struct reader *r, struct set *set)
+{
+	struct set one;
+	bool known = true;
+
+	set->n = set->shortest = 0;
+	if (++r->depth > DEPTH) {
+		r->lost = true;
+		r->p += strlen(r->p);
+		r->depth--;
+		return;
+	}
+	for (bool first = true; first || *r->p == '|'; first = false) {
+		if (!first)
+			r->p++;
+		read_sequence(r, &one);
+		if (one.n == 0 || set->n + one.n > LITERALS) {
+			known = false;
+			continue;
+		}
+		memcpy(set->v + set->n, one.v, one.n * sizeof(one.v[0]));
+		if (set->n == 0 || one.shortest < set->shortest)
+			set->shortest = one.shortest;
+		set->n += one.n;
+	}
+	if (!known)
+		set->n = set->shortest = 0;
+	r->depth--;
+}
+
+/* A literal is of use from this length on; the 8-bit mark is of length 1. */
+static bool
+is_useful(const struct prefilter_literal *literal)
+{
+	return literal->len >= 3 || literal->bytes[0] == (char)0x80;
+}
+
+size_t
+prefilter_literals(const char *pattern, struct prefilter_literal *literals,
+    size_t max)
+{
+	struct reader reader = { pattern, 0, false };
+	struct set set;
+
+	read_alternatives(&reader, &set);
+	if (reader.lost || *reader.p != '\0' || set.n > max)
+		return 0;
+	for (size_t i = 0; i < set.n; i++)
+		if (!is_useful(&set.v[i]))
+			return 0;
+	memcpy(literals, set.v, set.n * sizeof(set.v[0]));
+	return set.n;
+}

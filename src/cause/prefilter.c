@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cause/prefilter.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ascii.h"
+
+/* A node of the trie; 0 is the root and means "none" in links. */
+struct node {
+	uint32_t child;		/* first of its children */
+	uint32_t sibling;	/* next child of the same parent */
+	uint32_t fail;		/* the longest proper suffix in the trie */
+	uint32_t more;		/* next node on the way of fail with outputs */
+	uint32_t output;	/* first of its outputs, counted from 1 */
+	char byte;
+};
+
+/* A pattern that a literal nominates. */
+struct output {
+	uint32_t pattern;
+	uint32_t next;		/* counted from 1 */
+};
+
+struct prefilter {
+	size_t patterns;
+	uint64_t *always;	/* candidates of every text */
+	uint64_t *eight_bit;	/* candidates of every text beyond ASCII */
+	struct node *nodes;
+	size_t nnodes, node_capacity;
+	struct output *outputs;
+	size_t noutputs, output_capacity;
+	uint32_t root[256];	/* children of the root, for speed */
+};
+
+struct prefilter *
+prefilter_new(size_t n)
+{
+	struct prefilter *prefilter = calloc(1, sizeof(*prefilter));
+
+	if (prefilter == NULL)
+		return NULL;
+	prefilter->patterns = n;
+	prefilter->always = calloc(prefilter_words(prefilter) + 1,
+	    sizeof(*prefilter->always));
+	prefilter->eight_bit = calloc(prefilter_words(prefilter) + 1,
+	    sizeof(*prefilter->eight_bit));
+	prefilter->node_capacity = 64;
+	prefilter->nodes = calloc(prefilter->node_capacity,
+	    sizeof(*prefilter->nodes));
+	prefilter->nnodes = 1;
+	if (prefilter->always == NULL || prefilter->eight_bit == NULL ||
+	    prefilter->nodes == NULL) {
+		prefilter_free(prefilter);
+		return NULL;
+	}
+	return prefilter;
+}
+
+void
+prefilter_free(struct prefilter *prefilter)
+{
+	if (prefilter == NULL)
+		return;
+	free(prefilter->always);
+	free(prefilter->eight_bit);
+	free(prefilter->nodes);
+	free(prefilter->outputs);
+	free(prefilter);
+}
+
+size_t
+prefilter_words(const struct prefilter *prefilter)
+{
+	return (prefilter->patterns + 63) / 64;
+}
+
+static void
+set_bit(uint64_t *words, size_t number)
+{
+	words[number / 64] |= (uint64_t)1 << number % 64;
+}
+
+/* Doubles an array that is full; false without memory. */
+static bool
+make_room(void **array, size_t n, size_t *capacity, size_t size)
+{
+	size_t more = *capacity > 0 ? *capacity * 2 : 64;
+	void *p;
+
+	if (n < *capacity)
+		return true;
+	p = realloc(*array, more * size);
+	if (p == NULL)
+		return false;
+	*array = p;
+	*capacity = more;
+	return true;
+}
+
+static uint32_t
+find_child(const struct prefilter *prefilter, uint32_t node, char byte)
+{
+	uint32_t child;
+
+	if (node == 0)
+		return prefilter->root[(unsigned char)byte];
+	child = prefilter->nodes[node].child;
+	while (child != 0 && prefilter->nodes[child].byte != byte)
+		child = prefilter->nodes[child].sibling;
+	return child;
+}
+
+/* Returns the child of node for byte, made if need be; 0 without memory. */
+static uint32_t
+make_child(struct prefilter *prefilter, uint32_t node, char byte)
+{
+	uint32_t child = find_child(prefilter, node, byte);
+	void *nodes = prefilter->nodes;
+
+	if (child != 0)
+		return child;
+	if (!make_room(&nodes, prefilter->nnodes, &prefilter->node_capacity,
+	    sizeof(*prefilter->nodes)))
+		return 0;
+	prefilter->nodes = nodes;
+	child = (uint32_t)prefilter->nnodes++;
+	prefilter->nodes[child] = (struct node){ .byte = byte,
+	    .sibling = prefilter->nodes[node].child };
+	prefilter->nodes[node].child = child;
+	if (node == 0)
+		prefilter->root[(unsigned char)byte] = child;
+	return child;
+}
+
+static bool
+add_literal(struct prefilter *prefilter, size_t number,
+    const struct prefilter_literal *literal)
+{
+	void *outputs = prefilter->outputs;
+	uint32_t node = 0;
+
+	if (literal->bytes[0] == (char)0x80) {
+		set_bit(prefilter->eight_bit, number);
+		return true;
+	}
+	for (size_t i = 0; i < literal->len; i++) {
+		node = make_child(prefilter, node, literal->bytes[i]);
+		if (node == 0)
+			return false;
+	}
+	if (!make_room(&outputs, prefilter->noutputs,
+	    &prefilter->output_capacity, sizeof(*prefilter->outputs)))
+		return false;
+	prefilter->outputs = outputs;
+	prefilter->outputs[prefilter->noutputs] = (struct output){
+	    (uint32_t)number, prefilter->nodes[node].output };
+	prefilter->nodes[node].output = (uint32_t)++prefilter->noutputs;
+	return true;
+}
+
+bool
+prefilter_add(struct prefilter *prefilter, size_t number, const char *pattern)
+{
+	struct prefilter_literal literals[64];
+	size_t n = prefilter_literals(pattern, literals, 64);
+
+	if (n == 0)
+		set_bit(prefilter->always, number);
+	for (size_t i = 0; i < n; i++)
+		if (!add_literal(prefilter, number, &literals[i]))
+			return false;
+	return true;
+}
+
+/* The next state of the automaton. */
+static uint32_t
+step(const struct prefilter *prefilter, uint32_t node, char byte)
+{
+	for (;;) {
+		uint32_t child = find_child(prefilter, node, byte);
+
+		if (child != 0 || node == 0)
+			return child;
+		node = prefilter->nodes[node].fail;
+	}
+}
+
+bool
+prefilter_finish(struct prefilter *prefilter)
+{
+	uint32_t *queue = calloc(prefilter->nnodes, sizeof(*queue));
+	struct node *nodes = prefilter->nodes;
+	size_t head = 0, tail = 0;
+
+	if (queue == NULL)
+		return false;
+	for (uint32_t c = nodes[0].child; c != 0; c = nodes[c].sibling)
+		queue[tail++] = c;
+	while (head < tail) {
+		uint32_t node = queue[head++];
+		uint32_t fail = nodes[node].fail;
+
+		nodes[node].more = nodes[fail].output != 0 ? fail :
+		    nodes[fail].more;
+		for (uint32_t c = nodes[node].child; c != 0;
+		    c = nodes[c].sibling) {
+			nodes[c].fail = step(prefilter, fail, nodes[c].byte);
+			queue[tail++] = c;
+		}
+	}
+	free(queue);
+	return true;
+}
+
+static void
+nominate(const struct prefilter *prefilter, uint32_t node, uint64_t *words)
+{
+	const struct node *nodes = prefilter->nodes;
+
+	for (; node != 0; node = nodes[node].more)
+		for (uint32_t o = nodes[node].output; o != 0;
+		    o = prefilter->outputs[o - 1].next)
+			set_bit(words, prefilter->outputs[o - 1].pattern);
+}
+
+void
+prefilter_search(const struct prefilter *prefilter, struct span text,
+    uint64_t *words)
+{
+	size_t n = prefilter_words(prefilter);
+	bool eight_bit = false;
+	uint32_t node = 0;
+
+	memcpy(words, prefilter->always, n * sizeof(*words));
+	for (size_t i = 0; i < text.len; i++) {
+		eight_bit = eight_bit || ascii_is_8bit(text.p[i]);
+		node = step(prefilter, node, ascii_lower(text.p[i]));
+		if (node != 0)
+			nominate(prefilter, node, words);
+	}
+	for (size_t i = 0; eight_bit && i < n; i++)
+		words[i] |= prefilter->eight_bit[i];
+}
