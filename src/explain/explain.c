@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "explain/explain.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "explain/phrase.h"
+#include "explain/sanitize.h"
+#include "mail/codec.h"
+
+/* What every part of the explanation is made from. */
+struct teller {
+	struct phrases phrases;
+	const struct explain_options *options;
+	const struct report *report;
+	const struct finding *findings;
+};
+
+static struct span
+clean(const struct teller *teller, struct span value, size_t max)
+{
+	return sanitize_value(teller->phrases.arena, value, max,
+	    teller->phrases.spell_at);
+}
+
+static void
+add_text(struct texts *texts, struct span text)
+{
+	if (text.len > 0 && texts->n < EXPLANATION_PARAGRAPHS)
+		texts->v[texts->n++] = text;
+}
+
+/* Appends a sentence to the last paragraph, or begins the first one. */
+static void
+add_sentence(const struct teller *teller, struct texts *texts,
+    struct span text)
+{
+	struct buf out;
+
+	if (text.len == 0)
+		return;
+	if (texts->n == 0) {
+		add_text(texts, text);
+		return;
+	}
+	buf_init(&out, teller->phrases.arena);
+	buf_add_span(&out, texts->v[texts->n - 1]);
+	/* Japanese and Chinese sentences stand side by side. */
+	if (!span_ends_nocase(texts->v[texts->n - 1], SPAN("\343\200\202")))
+		buf_add_char(&out, ' ');
+	buf_add_span(&out, text);
+	texts->v[texts->n - 1] = buf_span(&out);
+}
+
+static const char *const action_keys[] = {
+	"result.failed", "result.failed", "result.delayed",
+	"result.delivered", "result.relayed", "result.expanded"
+};
+
+/* The address that the sender knows. */
+static struct span
+typed_address(const struct recipient *recipient)
+{
+	return recipient->original.len > 0 ? recipient->original :
+	    recipient->address;
+}
+
+/* Do two recipients share a group? */
+static bool
+same_group(const struct teller *teller, size_t a, size_t b)
+{
+	const struct recipient *recipients = teller->report->recipients;
+	const struct finding *fa = &teller->findings[a];
+	const struct finding *fb = &teller->findings[b];
+
+	if (recipients[a].action != recipients[b].action ||
+	    fa->cause != fb->cause || fa->decided_by != fb->decided_by ||
+	    fa->timed_out != fb->timed_out || fa->n != fb->n ||
+	    fa->blocklist != fb->blocklist ||
+	    recipients[a].original.len > 0 || recipients[b].original.len > 0 ||
+	    !span_equal(fa->suggestion, fb->suggestion))
+		return false;
+	if (fa->decided_by != DECIDED_BY_TEXT &&
+	    (recipients[a].code != recipients[b].code ||
+	    !status_equal(recipients[a].status, recipients[b].status)))
+		return false;
+	for (size_t i = 0; i < fa->n; i++)
+		if (!span_equal(fa->parameters[i].value,
+		    fb->parameters[i].value))
+			return false;
+	return true;
+}
+
+static void
+tell_result(const struct teller *teller, struct explained_group *group)
+{
+	const char *key = action_keys[group->action];
+	struct filler filler = { "address", SPAN_ABSENT };
+
+	if (group->naddresses == 0) {
+		group->result = phrase_of(&teller->phrases, key, ".none", "");
+	} else if (group->naddresses > 1) {
+		group->result = phrase_of(&teller->phrases, key, ".many", "");
+	} else {
+		filler.value = group->addresses[0];
+		group->result = phrase_fill(&teller->phrases,
+		    phrase(&teller->phrases, key), &filler, 1);
+	}
+}
+
+/* Digits of a code that has no text of its own. */
+static void
+tell_digits(const struct teller *teller, struct texts *texts,
+    const struct recipient *recipient)
+{
+	char key[32];
+
+	if (recipient->code != 0) {
+		snprintf(key, sizeof(key), "digit.first.%d",
+		    recipient->code / 100);
+		add_sentence(teller, texts, phrase(&teller->phrases, key));
+		snprintf(key, sizeof(key), "digit.second.%d",
+		    recipient->code / 10 % 10);
+		add_sentence(teller, texts, phrase(&teller->phrases, key));
+	} else if (recipient->status.class != 0) {
+		snprintf(key, sizeof(key), "digit.first.%u",
+		    recipient->status.class);
+		add_sentence(teller, texts, phrase(&teller->phrases, key));
+		snprintf(key, sizeof(key), "status.subject.%u",
+		    recipient->status.subject);
+		add_sentence(teller, texts, phrase(&teller->phrases, key));
+	}
+	if (texts->n == 0)
+		add_text(texts, phrase(&teller->phrases, "unknown.why"));
+}
+
+/*
+ * Why: the cause's own words where text decided, or a provider's table; else
+ * what the bare code means.
+ */
+static void
+tell_why(const struct teller *teller, struct texts *texts,
+    const struct recipient *recipient, const struct finding *finding)
+{
+	struct texts why = { .n = 0 };
+	char key[32] = "";
+
+	if (finding->decided_by == DECIDED_BY_STATUS &&
+	    finding->rule != NULL && finding->rule->from == NULL)
+		snprintf(key, sizeof(key), "status.%u.%u",
+		    recipient->status.subject, recipient->status.detail);
+	else if (finding->decided_by == DECIDED_BY_CODE)
+		snprintf(key, sizeof(key), "code.%d", recipient->code);
+	if (key[0] != '\0')
+		add_text(&why, phrase(&teller->phrases, key));
+	if (why.n == 0 && (key[0] != '\0' ||
+	    finding->decided_by == DECIDED_BY_NONE))
+		tell_digits(teller, &why, recipient);
+	if (why.n == 0)
+		add_text(&why, phrase_of(&teller->phrases, finding->cause->id,
+		    ".why", ""));
+	add_text(texts, why.v[0]);
+}
+
+/* The value of a parameter as the reader sees it. */
+static struct span
+shown_parameter(const struct teller *teller, const struct finding *finding,
+    const struct parameter *parameter)
+{
+	struct span value = parameter->value;
+
+	if (strcmp(parameter->name, "list") == 0 && finding->blocklist != NULL)
+		return span_of(finding->blocklist->title);
+	if (strcmp(parameter->name, "limit") == 0 ||
+	    strcmp(parameter->name, "size") == 0)
+		value = phrase_size(&teller->phrases, value);
+	return clean(teller, value, EXPLAIN_VALUE);
+}
+
+static void
+tell_parameter(const struct teller *teller, struct texts *texts,
+    const struct cause *cause, const char *name, struct span value)
+{
+	struct filler filler = { name, value };
+
+	if (value.len > 0)
+		add_sentence(teller, texts, phrase_fill(&teller->phrases,
+		    phrase_of(&teller->phrases, cause->id, ".with.", name),
+		    &filler, 1));
+}
+
+static void
+tell_parameters(const struct teller *teller, struct texts *texts,
+    const struct finding *finding)
+{
+	bool listed = false;
+
+	for (size_t i = 0; i < finding->n; i++) {
+		const struct parameter *parameter = &finding->parameters[i];
+
+		tell_parameter(teller, texts, finding->cause, parameter->name,
+		    shown_parameter(teller, finding, parameter));
+		listed = listed || strcmp(parameter->name, "list") == 0;
+	}
+	if (finding->blocklist == NULL)
+		return;
+	if (!listed)
+		tell_parameter(teller, texts, finding->cause, "list",
+		    span_of(finding->blocklist->title));
+	if (finding->blocklist->url != NULL)
+		tell_parameter(teller, texts, finding->cause, "url",
+		    span_of(finding->blocklist->url));
+}
+
+static void
+tell_forwarded(const struct teller *teller, struct texts *texts,
+    const struct recipient *recipient)
+{
+	const struct filler fillers[] = {
+		{ "original", clean(teller, recipient->original,
+		    EXPLAIN_ADDRESS) },
+		{ "address", clean(teller, recipient->address,
+		    EXPLAIN_ADDRESS) },
+	};
+
+	if (recipient->original.len == 0 || recipient->address.len == 0)
+		return;
+	add_text(texts, phrase_fill(&teller->phrases,
+	    phrase(&teller->phrases, recipient->action == ACTION_DELAYED ?
+	    "forwarded.late" : "forwarded"), fillers, 2));
+}
+
+static void
+tell_failed(const struct teller *teller, struct explained_group *group,
+    const struct recipient *recipient, const struct finding *finding)
+{
+	struct filler domain = { "domain", clean(teller, finding->suggestion,
+	    EXPLAIN_VALUE) };
+	static const char *const steps[] = {
+		".step1", ".step2", ".step3", ".tell"
+	};
+
+	tell_forwarded(teller, &group->happened, recipient);
+	tell_why(teller, &group->happened, recipient, finding);
+	tell_parameters(teller, &group->happened, finding);
+	if (finding->timed_out)
+		add_sentence(teller, &group->happened,
+		    phrase(&teller->phrases, "timed-out"));
+	if (domain.value.len > 0)
+		add_text(&group->happened, phrase_fill(&teller->phrases,
+		    phrase(&teller->phrases, "did-you-mean"), &domain, 1));
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		add_text(&group->steps, phrase_of(&teller->phrases,
+		    finding->cause->id, steps[i], ""));
+}
+
+static void
+tell_delayed(const struct teller *teller, struct explained_group *group,
+    const struct recipient *recipient, const struct finding *finding)
+{
+	struct filler date = { "date",
+	    phrase_date(&teller->phrases, recipient->retry_until) };
+
+	add_text(&group->happened, phrase(&teller->phrases, "late.wait"));
+	if (date.value.len > 0)
+		add_sentence(teller, &group->happened,
+		    phrase_fill(&teller->phrases,
+		    phrase(&teller->phrases, "late.until"), &date, 1));
+	tell_forwarded(teller, &group->happened, recipient);
+	tell_why(teller, &group->happened, recipient, finding);
+	tell_parameters(teller, &group->happened, finding);
+	add_text(&group->steps, phrase(&teller->phrases, "late.step"));
+}
+
+static void
+tell_delivered(const struct teller *teller, struct explained_group *group)
+{
+	const char *key = group->action == ACTION_RELAYED ? "relayed.why" :
+	    group->action == ACTION_EXPANDED ? "expanded.why" :
+	    "delivered.why";
+
+	add_text(&group->happened, phrase(&teller->phrases, key));
+}
+
+static void
+tell_fix(const struct teller *teller, struct explained_group *group,
+    const struct cause *cause)
+{
+	const struct phrases *phrases = &teller->phrases;
+	struct filler helpdesk = { "helpdesk",
+	    clean(teller, teller->options->helpdesk, EXPLAIN_ADDRESS) };
+	struct texts texts = { .n = 0 };
+
+	add_sentence(teller, &texts, phrase_of(phrases, "fix.",
+	    fix_names[cause->fix], ""));
+	add_sentence(teller, &texts, phrase_of(phrases, "again.",
+	    again_names[cause->again], ""));
+	if (helpdesk.value.len > 0 && (cause->fix == FIX_SENDER_ADMIN ||
+	    cause->fix == FIX_ADMINS))
+		add_sentence(teller, &texts, phrase_fill(phrases,
+		    phrase(phrases, "helpdesk"), &helpdesk, 1));
+	if (texts.n > 0)
+		group->fix = texts.v[0];
+}
+
+static void
+set_stations(struct explained_group *group, const struct cause *cause)
+{
+	enum stop stop = cause->stop;
+	enum station_state at_stop = STATION_STOPPED;
+
+	if (group->action == ACTION_DELAYED)
+		at_stop = STATION_WAITING;
+	if (group->action >= ACTION_DELIVERED) {
+		stop = STOP_MAILBOX;
+		at_stop = group->action == ACTION_RELAYED ?
+		    STATION_NOT_REACHED : STATION_PASSED;
+	}
+	group->has_stations = true;
+	for (int i = 0; i < STATIONS; i++)
+		group->stations[i] = i < (int)stop ? STATION_PASSED :
+		    i == (int)stop ? at_stop : STATION_NOT_REACHED;
+	if (stop != STOP_WAY)
+		group->stations[STOP_WAY] = STATION_OMITTED;
+}
+
+/* Collects the recipients that share a group with the first of it. */
+static bool
+collect_addresses(const struct teller *teller,
+    struct explained_group *group, size_t first, bool *done)
+{
+	const struct report *report = teller->report;
+
+	group->addresses = arena_alloc(teller->phrases.arena,
+	    (report->n - first) * sizeof(group->addresses[0]));
+	if (group->addresses == NULL)
+		return false;
+	for (size_t i = first; i < report->n; i++) {
+		struct span address;
+
+		if (done[i] || (i != first && !same_group(teller, first, i)))
+			continue;
+		done[i] = true;
+		address = clean(teller, typed_address(&report->recipients[i]),
+		    EXPLAIN_ADDRESS);
+		if (address.len > 0)
+			group->addresses[group->naddresses++] = address;
+	}
+	return true;
+}
+
+static bool
+tell_group(const struct teller *teller, struct explained_group *group,
+    size_t first, bool *done)
+{
+	const struct recipient *recipient = &teller->report->recipients[first];
+	const struct finding *finding = &teller->findings[first];
+
+	group->action = recipient->action;
+	if (!collect_addresses(teller, group, first, done))
+		return false;
+	tell_result(teller, group);
+	if (teller->options->backscatter) {
+		add_text(&group->happened,
+		    phrase(&teller->phrases, "backscatter.why"));
+		add_text(&group->steps,
+		    phrase(&teller->phrases, "backscatter.step1"));
+		return true;
+	}
+	if (group->action >= ACTION_DELIVERED) {
+		tell_delivered(teller, group);
+	} else if (group->action == ACTION_DELAYED) {
+		tell_delayed(teller, group, recipient, finding);
+	} else {
+		tell_failed(teller, group, recipient, finding);
+		tell_fix(teller, group, finding->cause);
+	}
+	set_stations(group, finding->cause);
+	return true;
+}
+
+static void
+tell_about(const struct teller *teller, struct explanation *explanation)
+{
+	const struct phrases *phrases = &teller->phrases;
+	const struct header_list *headers = &teller->report->returned.headers;
+	struct filler fillers[] = {
+		{ "subject", clean(teller, encoded_words_decode(phrases->arena,
+		    header_value(headers, "Subject")), EXPLAIN_SUBJECT) },
+		{ "date", phrase_date(phrases, header_value(headers,
+		    "Date")) },
+	};
+	const char *key = NULL;
+
+	if (teller->options->backscatter)
+		return;
+	if (fillers[0].value.len > 0)
+		key = fillers[1].value.len > 0 ? "about.both" :
+		    "about.subject";
+	else if (fillers[1].value.len > 0)
+		key = "about.date";
+	if (key != NULL)
+		explanation->about = phrase_fill(phrases, phrase(phrases, key),
+		    fillers, 2);
+}
+
+/* One sentence that stands alone, for a header field. */
+static struct span
+title_of(const struct teller *teller)
+{
+	const struct recipient *first = &teller->report->recipients[0];
+
+	if (first->action == ACTION_FAILED || first->action == ACTION_NONE)
+		return phrase_of(&teller->phrases,
+		    teller->findings[0].cause->id, ".title", "");
+	return phrase_of(&teller->phrases, action_keys[first->action],
+	    ".none", "");
+}
+
+static void
+tell_frame(const struct teller *teller, struct explanation *explanation)
+{
+	static const char *const stations[] = {
+		"row.you", "row.our-server", "row.way", "row.their-server",
+		"row.mailbox"
+	};
+	static const char *const states[] = {
+		"row.passed", "row.stopped", "row.waiting", "row.not-reached"
+	};
+	const struct phrases *phrases = &teller->phrases;
+	struct filler host = { "host", clean(teller, teller->options->host,
+	    EXPLAIN_VALUE) };
+
+	explanation->happened_heading = phrase(phrases, "heading.happened");
+	explanation->steps_heading = phrase(phrases, "heading.steps");
+	explanation->fix_heading = phrase(phrases, "heading.fix");
+	if (host.value.len > 0)
+		explanation->closing = phrase_fill(phrases,
+		    phrase(phrases, "closing"), &host, 1);
+	for (int i = 0; i < STATIONS; i++)
+		explanation->station_names[i] = phrase(phrases, stations[i]);
+	for (int i = 0; i < STATION_OMITTED; i++)
+		explanation->state_names[i] = phrase(phrases, states[i]);
+	tell_about(teller, explanation);
+}
+
+bool
+explain(struct explanation *explanation, struct arena *arena,
+    const struct report *report, const struct finding *findings,
+    const struct explain_options *options)
+{
+	const struct teller teller = {
+		.phrases = { arena, options->languages, options->language,
+		    options->spell_at },
+		.options = options, .report = report, .findings = findings
+	};
+	bool *done = arena_alloc(arena, report->n * sizeof(*done));
+
+	*explanation = (struct explanation){ .language = options->language };
+	explanation->groups = arena_alloc(arena,
+	    report->n * sizeof(*explanation->groups));
+	if (done == NULL || explanation->groups == NULL)
+		return false;
+	for (size_t i = 0; i < report->n &&
+	    explanation->n < EXPLANATION_GROUPS; i++)
+		if (!done[i] && !tell_group(&teller,
+		    &explanation->groups[explanation->n++], i, done))
+			return false;
+	if (report->n > 0)
+		explanation->title = title_of(&teller);
+	tell_frame(&teller, explanation);
+	return !arena->failed;
+}

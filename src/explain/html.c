@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "explain/html.h"
+
+#include "base/ascii.h"
+#include "base/buf.h"
+#include "explain/sanitize.h"
+#include "explain/text.h"
+
+/*
+ * Text and background are both named wherever one is, so that a program with
+ * dark colours converts both; each pair has a contrast of 4.5:1 or more.
+ */
+#define CARD "max-width:42em;margin:0 0 1em 0;padding:.8em 1.2em 1em 1.2em;" \
+    "border:1px solid #c4c9d2;border-left:6px solid %;" \
+    "background-color:#ffffff;color:#1c2430;text-align:start;" \
+    "font-family:sans-serif;font-size:16px;line-height:1.5;" \
+    "overflow-wrap:anywhere"
+#define RESULT "margin:.2em 0 .6em 0;font-size:1.25em;line-height:1.3;" \
+    "color:%;background-color:#ffffff"
+#define HEADING "margin:1em 0 .2em 0;font-size:1em"
+#define PARAGRAPH "margin:0 0 .6em 0"
+#define LIST "margin:0;padding:0 1.6em"
+#define STATION "display:inline-block;margin:.15em 0;padding:.1em .6em;" \
+    "border:1px solid #5a6575;border-radius:3px;color:#1c2430;" \
+    "background-color:#ffffff"
+#define STATION_HERE "display:inline-block;margin:.15em 0;" \
+    "padding:.1em .6em;border:1px solid %;border-radius:3px;" \
+    "font-weight:bold;color:#ffffff;background-color:%"
+#define STATION_LATER "display:inline-block;margin:.15em 0;" \
+    "padding:.1em .6em;border:1px dashed #5a6575;border-radius:3px;" \
+    "color:#4a5462;background-color:#ffffff"
+#define SMALL "margin:1em 0 0 0;font-size:.9em;color:#4a5462;" \
+    "background-color:#ffffff"
+#define NOTICE "white-space:pre-wrap;overflow-wrap:anywhere;" \
+    "font-family:monospace;font-size:14px"
+
+#define RED "#b3261e"
+#define AMBER "#8a5300"
+#define GREEN "#1e6b34"
+
+static void
+add_escaped(struct buf *out, struct span text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		switch (text.p[i]) {
+		case '<':
+			buf_add_string(out, "&lt;");
+			break;
+		case '>':
+			buf_add_string(out, "&gt;");
+			break;
+		case '&':
+			buf_add_string(out, "&amp;");
+			break;
+		case '"':
+			buf_add_string(out, "&quot;");
+			break;
+		case '\'':
+			buf_add_string(out, "&#39;");
+			break;
+		default:
+			if (!ascii_is_control(text.p[i]) ||
+			    ascii_is_space(text.p[i]))
+				buf_add_char(out, text.p[i]);
+		}
+	}
+}
+
+/* Appends ` style="…"`, each % of it replaced by a colour. */
+static void
+add_style(struct buf *out, const char *style, const char *colour)
+{
+	buf_add_string(out, " style=\"");
+	for (; *style != '\0'; style++) {
+		if (*style == '%')
+			buf_add_string(out, colour);
+		else
+			buf_add_char(out, *style);
+		/* Long lines would be cut by some mail programs. */
+		if (*style == ';')
+			buf_add_char(out, '\n');
+	}
+	buf_add_char(out, '"');
+}
+
+/* Appends text escaped and wrapped into lines. */
+static void
+add_text(struct buf *out, struct span text)
+{
+	struct buf wrapped;
+
+	buf_init(&wrapped, out->arena);
+	text_wrap(&wrapped, text, 0, 0);
+	add_escaped(out, span_trim(buf_span(&wrapped)));
+}
+
+static void
+add_element(struct buf *out, const char *name, const char *style,
+    const char *colour, struct span text)
+{
+	if (text.len == 0)
+		return;
+	buf_add_char(out, '<');
+	buf_add_string(out, name);
+	if (style != NULL)
+		add_style(out, style, colour);
+	buf_add_char(out, '>');
+	add_text(out, text);
+	buf_add_string(out, "</");
+	buf_add_string(out, name);
+	buf_add_string(out, ">\n");
+}
+
+static const char *
+colour_of(const struct explained_group *group)
+{
+	return group->action == ACTION_DELAYED ? AMBER :
+	    group->action >= ACTION_DELIVERED ? GREEN : RED;
+}
+
+/* Marks, so that colour is never the only sign. */
+static const char *const marks[] = {
+	"\342\234\223 ",	/* check mark */
+	"\342\234\225 ",	/* cross */
+	"\342\200\246 ",	/* dots: it waits */
+	""
+};
+
+static void
+add_station(struct buf *out, const struct explanation *explanation,
+    const struct explained_group *group, int station)
+{
+	enum station_state state = group->stations[station];
+	const char *style = state == STATION_PASSED ? STATION :
+	    state == STATION_NOT_REACHED ? STATION_LATER : STATION_HERE;
+
+	buf_add_string(out, "<span");
+	add_style(out, style, colour_of(group));
+	buf_add_string(out, "\ntitle=\"");
+	add_escaped(out, explanation->state_names[state]);
+	buf_add_string(out, "\">");
+	buf_add_string(out, marks[state]);
+	add_escaped(out, explanation->station_names[station]);
+	buf_add_string(out, "</span>\n");
+}
+
+static void
+add_stations(struct buf *out, const struct explanation *explanation,
+    const struct explained_group *group)
+{
+	bool left = language_is_right_to_left(explanation->language);
+
+	if (!group->has_stations)
+		return;
+	buf_add_string(out, "<p");
+	add_style(out, PARAGRAPH, NULL);
+	buf_add_string(out, ">\n");
+	for (int i = 0; i < STATIONS; i++) {
+		if (group->stations[i] == STATION_OMITTED)
+			continue;
+		if (i > 0)
+			buf_add_string(out, left ? "\342\206\220\n" :
+			    "\342\206\222\n");
+		add_station(out, explanation, group, i);
+	}
+	buf_add_string(out, "</p>\n");
+}
+
+static void
+add_list(struct buf *out, const char *name, const struct span *items,
+    size_t n)
+{
+	buf_add_char(out, '<');
+	buf_add_string(out, name);
+	add_style(out, LIST, NULL);
+	buf_add_string(out, ">\n");
+	for (size_t i = 0; i < n; i++)
+		add_element(out, "li", NULL, NULL, items[i]);
+	buf_add_string(out, "</");
+	buf_add_string(out, name);
+	buf_add_string(out, ">\n");
+}
+
+static void
+add_group(struct buf *out, const struct explanation *explanation,
+    const struct explained_group *group)
+{
+	add_element(out, "h2", RESULT, colour_of(group), group->result);
+	if (group->naddresses > 1)
+		add_list(out, "ul", group->addresses, group->naddresses);
+	add_stations(out, explanation, group);
+	add_element(out, "h3", HEADING, NULL, explanation->happened_heading);
+	for (size_t i = 0; i < group->happened.n; i++)
+		add_element(out, "p", PARAGRAPH, NULL, group->happened.v[i]);
+	if (group->steps.n > 0) {
+		add_element(out, "h3", HEADING, NULL,
+		    explanation->steps_heading);
+		add_list(out, "ol", group->steps.v, group->steps.n);
+	}
+	if (group->fix.len > 0) {
+		add_element(out, "h3", HEADING, NULL,
+		    explanation->fix_heading);
+		add_element(out, "p", PARAGRAPH, NULL, group->fix);
+	}
+}
+
+static const char *
+direction(const struct explanation *explanation)
+{
+	return language_is_right_to_left(explanation->language) ? "rtl" :
+	    "ltr";
+}
+
+/* Appends ` lang="pl" dir="ltr"`. */
+static void
+add_language(struct buf *out, const struct explanation *explanation)
+{
+	buf_add_string(out, " lang=\"");
+	buf_add_string(out, explanation->language->tag);
+	buf_add_string(out, "\" dir=\"");
+	buf_add_string(out, direction(explanation));
+	buf_add_string(out, "\"");
+}
+
+static void
+add_card(struct buf *out, const struct explanation *explanation)
+{
+	for (size_t i = 0; i < explanation->n; i++) {
+		const struct explained_group *group = &explanation->groups[i];
+		bool last = i + 1 == explanation->n;
+
+		buf_add_string(out, "<div");
+		add_language(out, explanation);
+		add_style(out, CARD, colour_of(group));
+		buf_add_string(out, ">\n");
+		add_group(out, explanation, group);
+		if (last) {
+			add_element(out, "p", SMALL, NULL,
+			    explanation->about);
+			add_element(out, "p", SMALL, NULL,
+			    explanation->closing);
+		}
+		buf_add_string(out, "</div>\n");
+	}
+}
+
+struct span
+html_render(struct arena *arena, const struct explanation *explanation)
+{
+	struct buf out;
+
+	buf_init(&out, arena);
+	add_card(&out, explanation);
+	return sanitize_lines(arena, buf_span(&out));
+}
+
+struct span
+html_document(struct arena *arena, const struct explanation *explanation,
+    struct span notice)
+{
+	struct buf out;
+
+	buf_init(&out, arena);
+	buf_add_string(&out, "<!DOCTYPE html>\n<html");
+	add_language(&out, explanation);
+	buf_add_string(&out, ">\n<head>\n<meta charset=\"utf-8\">\n"
+	    "<meta name=\"viewport\"\n"
+	    "content=\"width=device-width, initial-scale=1\">\n<title>");
+	add_escaped(&out, explanation->title);
+	buf_add_string(&out, "</title>\n</head>\n<body>\n");
+	add_card(&out, explanation);
+	if (notice.len > 0) {
+		buf_add_string(&out, "<pre dir=\"auto\"");
+		add_style(&out, NOTICE, NULL);
+		buf_add_string(&out, ">");
+		add_escaped(&out, notice);
+		buf_add_string(&out, "</pre>\n");
+	}
+	buf_add_string(&out, "</body>\n</html>\n");
+	return sanitize_lines(arena, buf_span(&out));
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "explain/language.h"
+
+#include "base/ascii.h"
+
+/* Languages whose script runs from right to left. */
+static const struct span right_to_left[] = {
+	SPAN_INIT("ar"), SPAN_INIT("fa"), SPAN_INIT("he"), SPAN_INIT("ur"),
+	SPAN_INIT("yi"), SPAN_INIT("ps"), SPAN_INIT("sd"), SPAN_INIT("ug"),
+};
+
+/* The first subtag: "pl" of "pl-PL". */
+static struct span
+base_tag(struct span tag)
+{
+	size_t len = 0;
+
+	while (len < tag.len && ascii_is_alnum(tag.p[len]))
+		len++;
+	return span_first(tag, len);
+}
+
+const struct language *
+language_find(const struct languages *languages, struct span tag)
+{
+	tag = span_trim(tag);
+	for (size_t i = 0; i < languages->n; i++)
+		if (span_equal_nocase(span_of(languages->v[i].tag), tag))
+			return &languages->v[i];
+	for (size_t i = 0; i < languages->n; i++)
+		if (span_equal_nocase(span_of(languages->v[i].tag),
+		    base_tag(tag)))
+			return &languages->v[i];
+	return NULL;
+}
+
+/* Reads ";q=0.8" at the end of an item; 1000 stands for 1, the default. */
+static int
+quality(struct span parameters)
+{
+	size_t q = span_find_nocase(parameters, SPAN("q="));
+	int value = 0, scale = 1000;
+
+	if (q == SPAN_NONE)
+		return 1000;
+	parameters = span_trim(span_from(parameters, q + 2));
+	if (parameters.len == 0 || !ascii_is_digit(parameters.p[0]))
+		return 0;
+	value = (parameters.p[0] - '0') * scale;
+	for (size_t i = 2; i < parameters.len && i < 5 &&
+	    ascii_is_digit(parameters.p[i]); i++) {
+		scale /= 10;
+		value += (parameters.p[i] - '0') * scale;
+	}
+	return value > 1000 ? 1000 : value;
+}
+
+const struct language *
+language_wanted(const struct languages *languages, struct span value)
+{
+	const struct language *best = NULL;
+	int best_quality = 0;
+
+	value = span_first(value, 1000);
+	while (value.len > 0) {
+		size_t comma = span_find_char(value, ',');
+		struct span item = span_first(value, comma == SPAN_NONE ?
+		    value.len : comma);
+		size_t semicolon = span_find_char(item, ';');
+		const struct language *language = language_find(languages,
+		    span_first(item, semicolon == SPAN_NONE ? item.len :
+		    semicolon));
+		int q = semicolon == SPAN_NONE ? 1000 :
+		    quality(span_from(item, semicolon + 1));
+
+		if (language != NULL && q > best_quality) {
+			best = language;
+			best_quality = q;
+		}
+		value = span_from(value, item.len + 1);
+	}
+	return best;
+}
+
+struct span
+language_text(const struct languages *languages,
+    const struct language *language, const char *key)
+{
+	struct span text = catalog_text(&language->catalog, key);
+
+	if (text.p == NULL)
+		text = catalog_text(&languages->v[0].catalog, key);
+	return text;
+}
+
+bool
+language_is_right_to_left(const struct language *language)
+{
+	struct span base = base_tag(span_of(language->tag));
+
+	for (size_t i = 0; i < sizeof(right_to_left) /
+	    sizeof(right_to_left[0]); i++)
+		if (span_equal_nocase(base, right_to_left[i]))
+			return true;
+	return false;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "explain/sanitize.h"
+
+#include <stdint.h>
+#include <unistr.h>
+
+#include "base/ascii.h"
+#include "base/buf.h"
+#include "mail/charset.h"
+
+/* Characters that are not seen, or turn what stands beside them around. */
+static const struct {
+	ucs4_t first;
+	ucs4_t last;
+} unseen[] = {
+	{ 0x00, 0x1f }, { 0x7f, 0x9f }, { 0xad, 0xad }, { 0x34f, 0x34f },
+	{ 0x61c, 0x61c }, { 0x115f, 0x1160 }, { 0x17b4, 0x17b5 },
+	{ 0x180b, 0x180f }, { 0x200b, 0x200f }, { 0x2028, 0x202e },
+	{ 0x2060, 0x206f }, { 0x3164, 0x3164 }, { 0xfe00, 0xfe0f },
+	{ 0xfeff, 0xfeff }, { 0xffa0, 0xffa0 }, { 0xfff0, 0xfffb },
+	{ 0xe000, 0xf8ff }, { 0xe0000, 0xe0fff }, { 0xf0000, 0x10ffff },
+};
+
+static bool
+is_unseen(ucs4_t c)
+{
+	for (size_t i = 0; i < sizeof(unseen) / sizeof(unseen[0]); i++)
+		if (c >= unseen[i].first && c <= unseen[i].last)
+			return true;
+	return false;
+}
+
+static bool
+is_space(ucs4_t c)
+{
+	return (c < 0x80 && ascii_is_space((char)c)) || c == 0xa0 ||
+	    c == 0x3000 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 ||
+	    c == 0x2029 || c == 0x85;
+}
+
+struct span
+sanitize_value(struct arena *arena, struct span value, size_t max,
+    bool spell_at)
+{
+	size_t characters = 0;
+	bool space = false;
+	struct buf out;
+
+	/* Four bytes a character are enough, and bound the work. */
+	value = charset_to_utf8(arena, SPAN("utf-8"),
+	    span_first(value, max * 4 + 64), NULL);
+	buf_init(&out, arena);
+	while (value.len > 0) {
+		ucs4_t c;
+		int len = u8_mbtouc(&c, (const uint8_t *)value.p, value.len);
+
+		value = span_from(value, (size_t)len);
+		if (is_space(c)) {
+			space = out.len > 0;
+			continue;
+		}
+		if (is_unseen(c))
+			continue;
+		if (characters >= max) {
+			buf_add_string(&out, "\342\200\246");
+			break;
+		}
+		if (space)
+			buf_add_char(&out, ' ');
+		space = false;
+		if (c == '@' && spell_at)
+			buf_add_string(&out, " (at) ");
+		else
+			buf_add_codepoint(&out, c);
+		characters++;
+	}
+	return span_trim(buf_span(&out));
+}
+
+static bool
+is_risky(struct span line)
+{
+	return line.len > 0 && (line.p[0] == '.' || line.p[0] == '>' ||
+	    span_starts_nocase(line, SPAN("--")) ||
+	    span_starts_nocase(line, SPAN("From ")));
+}
+
+struct span
+sanitize_lines(struct arena *arena, struct span text)
+{
+	struct span rest = text, line;
+	struct buf out;
+
+	buf_init(&out, arena);
+	while (span_next_line(&rest, &line)) {
+		if (is_risky(line))
+			buf_add_char(&out, ' ');
+		buf_add_span(&out, line);
+		buf_add_char(&out, '\n');
+	}
+	return buf_span(&out);
+}
