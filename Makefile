@@ -1,0 +1,131 @@
+# whybounced: build, test and install. Works as it is; ./configure (made from
+# configure.ac by autoconf) only fills src/config.mk. See contrib/HACKING.md.
+#
+#   make               both programs, in build/
+#   make check         every test; as root it installs what is missing
+#   make demo          bounces from a private Postfix, explained; as root
+#   make install       DESTDIR=, PREFIX=
+#   make DEVELOPER=1   all warnings, as errors
+#   make SANITIZE=address,undefined    instrumented, in a folder of its own
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+SHELL = /bin/sh
+
+PREFIX = /usr/local
+BINDIR = $(PREFIX)/bin
+SBINDIR = $(PREFIX)/sbin
+MANDIR = $(PREFIX)/share/man
+DATADIR = $(PREFIX)/share/whybounced
+SYSCONFDIR = /etc
+
+CC = cc
+CFLAGS = -O2 -g
+MSGFMT = msgfmt
+PYTHON = python3
+BUILD = build
+VERSION := $(shell sed -n 's/.*VERSION "\(.*\)"/\1/p' src/app/version.h)
+
+-include src/config.mk
+-include config.mk
+
+STANDARD = -std=c11 -D_POSIX_C_SOURCE=200809L -Isrc -I$(BUILD)
+WARNINGS = -Wall -Wextra
+ifdef DEVELOPER
+WARNINGS += -Werror -pedantic -Wdeclaration-after-statement -Wvla \
+	-Wmissing-prototypes -Wstrict-prototypes -Wwrite-strings -Wshadow \
+	-Wcast-qual -Wpointer-arith -Wundef -Wformat=2
+endif
+HARDENING = -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
+LDHARDENING = -pie -Wl,-z,relro,-z,now
+ifdef SANITIZE
+BUILD := build/$(subst $(comma),-,$(SANITIZE))
+HARDENING = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+LDHARDENING = -fsanitize=$(SANITIZE)
+endif
+comma := ,
+DEFINES = -DSETTINGS_PATH='"$(SYSCONFDIR)/whybounced/whybounced.conf"'
+COMPILE = $(CC) $(STANDARD) $(WARNINGS) $(HARDENING) $(DEFINES) $(CPPFLAGS) \
+	$(CFLAGS)
+LINK = $(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS)
+
+CORE_LIBS = -lpcre2-8 -lunistring
+APP_LIBS = -lconfuse $(CORE_LIBS) -lpthread
+DAEMON_LIBS = -lmilter $(APP_LIBS)
+CLI_LIBS = -ljansson $(APP_LIBS)
+
+CORE_FOLDERS = base mail bounce cause explain edit
+CORE := $(foreach f,$(CORE_FOLDERS),$(wildcard src/$(f)/*.c))
+APP := $(filter-out src/app/mkdefaults.c,$(wildcard src/app/*.c))
+DAEMON := $(wildcard src/daemon/*.c)
+CLI := $(wildcard src/cli/*.c)
+
+# The languages, the reference first.
+LANGUAGES := en $(filter-out en,$(basename $(notdir $(wildcard conf/lang/*.po))))
+RULES := $(wildcard conf/rules/*.conf)
+
+objects = $(patsubst src/%.c,$(BUILD)/%.o,$(1))
+LIBRARY = $(BUILD)/libwhybounce.a
+DEFAULTS = $(BUILD)/defaults.o
+
+# V=1 shows the commands.
+ifndef V
+Q = @
+SAY = @printf '  %-5s %s\n' $(1) $(2)
+endif
+
+all: $(BUILD)/whybounced $(BUILD)/whybounce
+
+$(BUILD)/whybounced: $(call objects,$(DAEMON) $(APP)) $(DEFAULTS) $(LIBRARY)
+	$(call SAY,LINK,$@)
+	$(Q)$(LINK) -o $@ $^ $(DAEMON_LIBS) $(LIBS)
+
+$(BUILD)/whybounce: $(call objects,$(CLI) $(APP)) $(DEFAULTS) $(LIBRARY)
+	$(call SAY,LINK,$@)
+	$(Q)$(LINK) -o $@ $^ $(CLI_LIBS) $(LIBS)
+
+$(LIBRARY): $(call objects,$(CORE))
+	$(call SAY,AR,$@)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+# Flags are a file that changes when they do, so that objects follow.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(COMPILE))' | cmp -s - $@ || \
+	    echo '$(subst ','\'',$(COMPILE))' > $@
+
+$(BUILD)/%.o: src/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call SAY,CC,$@)
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
+
+# The built-in defaults: conf/ as C tables.
+$(BUILD)/mkdefaults: $(call objects,src/app/mkdefaults.c src/app/book.c \
+    src/app/conf.c) $(LIBRARY)
+	$(call SAY,LINK,$@)
+	$(Q)$(LINK) -o $@ $^ $(APP_LIBS) $(LIBS)
+
+$(BUILD)/lang/%.mo: conf/lang/%.po
+	@mkdir -p $(@D)
+	$(Q)$(MSGFMT) -c -o $@ $<
+
+$(BUILD)/defaults.c: $(BUILD)/mkdefaults conf/causes.conf $(RULES) \
+    conf/rules conf/domains $(LANGUAGES:%=$(BUILD)/lang/%.mo)
+	$(call SAY,MAKE,$@)
+	$(Q)$(BUILD)/mkdefaults conf/causes.conf conf/rules conf/domains \
+	    $(foreach l,$(LANGUAGES),$(l)=$(BUILD)/lang/$(l).mo) > $@
+
+$(DEFAULTS): $(BUILD)/defaults.c $(BUILD)/flags
+	$(call SAY,CC,$@)
+	$(Q)$(COMPILE) -c -o $@ $<
+
+clean:
+	rm -rf build
+
+FORCE:
+
+.PHONY: all clean FORCE
+
+-include $(wildcard $(BUILD)/*/*.d)

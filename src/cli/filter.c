@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * whybounce filter - annotate a mail from standard input to standard output,
+ * for procmail, Sieve, maildrop, Exim and others. Whatever goes wrong, the
+ * mail comes out whole.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "edit/annotate.h"
+
+#define READERS 20
+#define SYNOPSIS "filter [--strict] [-c FILE] [-f SENDER] [-r RECIPIENT]..."
+
+struct filter_call {
+	bool strict;
+	const char *settings;
+	const char *sender;
+	struct span readers[READERS];
+	size_t nreaders;
+};
+
+static bool
+write_piece(void *context, struct span piece)
+{
+	return fwrite(piece.p, 1, piece.len, context) == piece.len;
+}
+
+/* Copies standard input as it is, for when there is no memory to hold it. */
+static void
+copy_rest(void)
+{
+	char bytes[16384];
+	size_t n;
+
+	while ((n = fread(bytes, 1, sizeof(bytes), stdin)) > 0)
+		fwrite(bytes, 1, n, stdout);
+}
+
+/* Who gets the mail, if the caller did not say: the fields of delivery. */
+static void
+find_readers(struct filter_call *call, const struct message *message)
+{
+	static const char *const fields[] = {
+		"Delivered-To", "X-Original-To", "Envelope-To", "To"
+	};
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]) &&
+	    call->nreaders == 0; i++) {
+		struct span value = header_unfold(message->arena,
+		    header_value(&message->root->headers, fields[i]));
+
+		if (value.len > 0)
+			call->readers[call->nreaders++] = value;
+	}
+}
+
+/* Annotates bytes to standard output; false if nothing was written. */
+static bool
+annotate_bytes(const struct settings *settings, struct filter_call *call,
+    struct span bytes)
+{
+	struct delivery delivery = { .trusted = true };
+	struct annotation annotation;
+	struct message message;
+	struct arena arena;
+	bool ok;
+
+	arena_init(&arena, bytes.len * 4 + ((size_t)16 << 20));
+	if (call->sender != NULL)
+		delivery.envelope = (struct envelope){
+		    span_of(call->sender), true };
+	ok = message_parse(&message, &arena, bytes,
+	    &settings->annotator.limits);
+	if (ok) {
+		find_readers(call, &message);
+		delivery.readers = call->readers;
+		delivery.nreaders = call->nreaders;
+		ok = annotate(&annotation, &settings->annotator, &message,
+		    &delivery);
+	}
+	if (ok) {
+		/* An mbox "From " line stays in front. */
+		fwrite(bytes.p, 1, (size_t)(message.bytes.p - bytes.p),
+		    stdout);
+		edit_write(&annotation.edits, &message, write_piece, stdout);
+	}
+	arena_release(&arena);
+	return ok;
+}
+
+static bool
+read_call(struct filter_call *call, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--strict") == 0)
+			call->strict = true;
+		else if (i + 1 == argc)
+			return false;
+		else if (strcmp(argv[i], "-c") == 0)
+			call->settings = argv[++i];
+		else if (strcmp(argv[i], "-f") == 0)
+			call->sender = argv[++i];
+		else if (strcmp(argv[i], "-r") == 0 &&
+		    call->nreaders < READERS)
+			call->readers[call->nreaders++] = span_of(argv[++i]);
+		else
+			return false;
+	}
+	return true;
+}
+
+int
+command_filter(int argc, char **argv)
+{
+	struct filter_call call = { .strict = false };
+	struct settings *settings;
+	bool understood = read_call(&call, argc, argv);
+	bool ok = false;
+	size_t len = 0;
+	char *bytes;
+
+	if (!understood)
+		cli_usage(SYNOPSIS);
+	/* Settings first: their faults must not cost the mail either. */
+	settings = understood ? cli_settings(call.settings) : NULL;
+	bytes = cli_read("-", SIZE_MAX / 8, &len);
+	if (bytes == NULL) {
+		cli_tell_fault(NULL, "standard input", 0, strerror(errno));
+		copy_rest();
+	} else {
+		ok = settings != NULL && annotate_bytes(settings, &call,
+		    (struct span){ bytes, len });
+		if (!ok)
+			fwrite(bytes, 1, len, stdout);
+	}
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		/* Only the caller has the mail now. */
+		cli_tell_fault(NULL, "standard output", 0, strerror(errno));
+		return EXIT_TEMPORARY;
+	}
+	free(bytes);
+	settings_free(settings);
+	return ok || !call.strict ? EXIT_SUCCESS : EXIT_TEMPORARY;
+}

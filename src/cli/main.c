@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * whybounce - read, explain and annotate bounces; see whybounce(1).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/version.h"
+#include "cli/cli.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *what;
+} commands[] = {
+	{ "show", command_show, "what a bounce says" },
+	{ "explain", command_explain, "what a reply means" },
+	{ "filter", command_filter, "annotate a mail on its way" },
+	{ "check", command_check, "check settings, rules and languages" },
+};
+
+#define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+void
+cli_tell_fault(void *context, const char *file, unsigned line,
+    const char *what)
+{
+	(void)context;
+	if (line > 0)
+		fprintf(stderr, "whybounce: %s:%u: %s\n", file, line, what);
+	else
+		fprintf(stderr, "whybounce: %s: %s\n", file, what);
+}
+
+struct settings *
+cli_settings(const char *path)
+{
+	struct faults faults = { .tell = cli_tell_fault };
+
+	return settings_load_default(path, &faults);
+}
+
+char *
+cli_read(const char *path, size_t limit, size_t *len)
+{
+	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+	size_t capacity = 65536;
+	char *bytes = NULL, *more;
+	int error = 0;
+
+	*len = 0;
+	if (file == NULL)
+		return NULL;
+	do {
+		capacity += capacity / 2;
+		more = realloc(bytes, capacity);
+		if (more == NULL) {
+			error = ENOMEM;
+			break;
+		}
+		bytes = more;
+		*len += fread(bytes + *len, 1, capacity - *len, file);
+		if (ferror(file))
+			error = errno != 0 ? errno : EIO;
+		else if (*len > limit)
+			error = EFBIG;
+	} while (error == 0 && !feof(file));
+	if (file != stdin)
+		fclose(file);
+	if (error == 0)
+		return bytes;
+	free(bytes);
+	errno = error;
+	return NULL;
+}
+
+int
+cli_usage(const char *synopsis)
+{
+	fprintf(stderr, "usage: whybounce %s\n", synopsis);
+	return EXIT_USAGE;
+}
+
+static int
+usage(FILE *out)
+{
+	fputs("usage: whybounce COMMAND [ARGUMENT...]\n\n", out);
+	for (size_t i = 0; i < NCOMMANDS; i++)
+		fprintf(out, "  %-8s  %s\n", commands[i].name,
+		    commands[i].what);
+	fputs("\nSee whybounce(1).\n", out);
+	return out == stdout ? EXIT_SUCCESS : EXIT_USAGE;
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc < 2)
+		return usage(stderr);
+	if (strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "--version") == 0) {
+		puts("whybounce " VERSION);
+		return EXIT_SUCCESS;
+	}
+	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)
+		return usage(stdout);
+	for (size_t i = 0; i < NCOMMANDS; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "whybounce: there is no command \"%s\"\n\n", argv[1]);
+	return usage(stderr);
+}

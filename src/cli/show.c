@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * whybounce show - what a bounce says, for people or as JSON.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/json.h"
+#include "edit/annotate.h"
+#include "mail/address.h"
+#include "mail/charset.h"
+#include "mail/codec.h"
+
+static const char *const actions[] = {
+	"failed", "failed", "delayed", "delivered", "relayed", "expanded"
+};
+
+/* One message that was read, with all that was made from it. */
+struct shown {
+	const char *file;
+	const struct annotator *annotator;
+	struct arena *arena;
+	struct message message;
+	struct annotation annotation;
+};
+
+static json_t *
+recipient_json(const struct shown *shown, size_t i)
+{
+	const struct recipient *recipient =
+	    &shown->annotation.report.recipients[i];
+	const struct finding *finding = &shown->annotation.findings[i];
+	char status[STATUS_TEXT];
+	json_t *json = json_object();
+
+	status_text(recipient->status, status);
+	json_object_set_new(json, "address", json_span(recipient->address));
+	json_object_set_new(json, "original", json_span(recipient->original));
+	json_object_set_new(json, "action",
+	    json_string(actions[recipient->action]));
+	json_object_set_new(json, "status", json_span(span_of(status)));
+	json_object_set_new(json, "code", recipient->code != 0 ?
+	    json_integer(recipient->code) : json_null());
+	json_object_set_new(json, "reply", json_span(recipient->reply));
+	json_object_set_new(json, "remote", json_span(recipient->remote));
+	json_object_set_new(json, "retry_until",
+	    json_span(recipient->retry_until));
+	json_set_finding(json, finding);
+	return json;
+}
+
+static json_t *
+message_json(const struct shown *shown)
+{
+	const struct header_list *headers =
+	    &shown->annotation.report.returned.headers;
+	struct arena *arena = shown->arena;
+	const struct language *language = language_wanted(
+	    &shown->annotator->languages, header_unfold(arena,
+	    header_value(headers, "Content-Language")));
+	json_t *json = json_object();
+
+	if (language == NULL)
+		language = language_wanted(&shown->annotator->languages,
+		    header_unfold(arena, header_value(headers,
+		    "Accept-Language")));
+	json_object_set_new(json, "subject", json_span(encoded_words_decode(
+	    arena, header_value(headers, "Subject"))));
+	json_object_set_new(json, "message_id", json_span(charset_to_utf8(
+	    arena, SPAN_ABSENT, address_bare(header_unfold(arena,
+	    header_value(headers, "Message-ID"))), NULL)));
+	json_object_set_new(json, "date", json_span(charset_to_utf8(arena,
+	    SPAN_ABSENT, header_unfold(arena, header_value(headers, "Date")),
+	    NULL)));
+	json_object_set_new(json, "language", language != NULL ?
+	    json_string(language->tag) : json_null());
+	return json;
+}
+
+static void
+print_json(const struct shown *shown)
+{
+	const struct report *report = &shown->annotation.report;
+	json_t *json = json_object(), *recipients;
+
+	json_object_set_new(json, "file", json_span(charset_to_utf8(
+	    shown->arena, SPAN_ABSENT, span_of(shown->file), NULL)));
+	json_object_set_new(json, "bounce",
+	    json_boolean(report->kind != REPORT_NONE));
+	if (report->kind != REPORT_NONE) {
+		json_object_set_new(json, "kind", json_string(
+		    report->kind == REPORT_DSN ? "dsn" : "prose"));
+		json_object_set_new(json, "system",
+		    json_span(span_of(report->system)));
+		json_object_set_new(json, "reporting_mta",
+		    json_span(report->reporting_mta));
+		recipients = json_array();
+		for (size_t i = 0; i < report->n; i++)
+			json_array_append_new(recipients,
+			    recipient_json(shown, i));
+		json_object_set_new(json, "recipients", recipients);
+		json_object_set_new(json, "message", message_json(shown));
+	}
+	json_print(json);
+}
+
+static void
+print_line(const char *name, struct span value)
+{
+	if (value.len == 0)
+		return;
+	printf("  %-10s ", name);
+	/* What a mail says must not steer the terminal. */
+	for (size_t i = 0; i < value.len; i++)
+		putchar((unsigned char)value.p[i] < ' ' ||
+		    value.p[i] == 0x7f ? '?' : value.p[i]);
+	putchar('\n');
+}
+
+static void
+print_recipient(const struct shown *shown, size_t i)
+{
+	const struct recipient *recipient =
+	    &shown->annotation.report.recipients[i];
+	const struct finding *finding = &shown->annotation.findings[i];
+	char status[STATUS_TEXT], code[16] = "", cause[160];
+
+	if (recipient->code != 0)
+		snprintf(code, sizeof(code), "%d", recipient->code);
+	snprintf(cause, sizeof(cause), "%s (by %s%s%s)", finding->cause->id,
+	    decided_by_name(finding->decided_by),
+	    finding->rule != NULL ? ", rule " : "",
+	    finding->rule != NULL ? finding->rule->name : "");
+	putchar('\n');
+	print_line("recipient", recipient->address.len > 0 ?
+	    recipient->address : SPAN("(not named)"));
+	print_line("original", recipient->original);
+	print_line("action", span_of(actions[recipient->action]));
+	print_line("status", span_of(status_text(recipient->status, status)));
+	print_line("code", span_of(code));
+	print_line("reply", recipient->reply);
+	print_line("remote", recipient->remote);
+	print_line("until", recipient->retry_until);
+	print_line("cause", span_of(cause));
+	print_line("fix", span_of(fix_names[finding->cause->fix]));
+	for (size_t k = 0; k < finding->n; k++)
+		print_line(finding->parameters[k].name,
+		    finding->parameters[k].value);
+	print_line("meant", finding->suggestion);
+}
+
+static void
+print_text(const struct shown *shown)
+{
+	const struct report *report = &shown->annotation.report;
+
+	if (report->kind == REPORT_NONE) {
+		printf("%s: no bounce\n", shown->file);
+		return;
+	}
+	printf("%s: a bounce, %s%s%s\n", shown->file,
+	    report->kind == REPORT_DSN ? "with a status part" : "in words",
+	    report->system != NULL ? ", by " : "",
+	    report->system != NULL ? report->system : "");
+	print_line("reporter", report->reporting_mta);
+	if (shown->annotation.foreign)
+		print_line("note", SPAN("the message never passed our hosts"));
+	for (size_t i = 0; i < report->n; i++)
+		print_recipient(shown, i);
+}
+
+/* Reads one message and prints it; false after telling what went wrong. */
+static bool
+show_file(const struct settings *settings, const char *file,
+    void (*print)(const struct shown *shown))
+{
+	const struct annotator *annotator = &settings->annotator;
+	struct delivery delivery = { .trusted = true };
+	struct shown shown = { .file = file, .annotator = annotator };
+	struct arena arena;
+	size_t len;
+	char *bytes = cli_read(file, annotator->limits.message, &len);
+	bool ok;
+
+	if (bytes == NULL) {
+		cli_tell_fault(NULL, file, 0, strerror(errno));
+		return false;
+	}
+	arena_init(&arena, len * 4 + ((size_t)16 << 20));
+	shown.arena = &arena;
+	ok = message_parse(&shown.message, &arena,
+	    (struct span){ bytes, len }, &annotator->limits) &&
+	    annotate_read(&shown.annotation, annotator, &shown.message,
+	    &delivery);
+	if (ok)
+		print(&shown);
+	else
+		cli_tell_fault(NULL, file, 0, strerror(ENOMEM));
+	arena_release(&arena);
+	free(bytes);
+	return ok;
+}
+
+int
+command_show(int argc, char **argv)
+{
+	void (*print)(const struct shown *shown) = print_text;
+	static char dash[] = "-";
+	static char *standard_input[] = { dash, NULL };
+	char **files = standard_input;
+	const char *path = NULL;
+	struct settings *settings;
+	int result = EXIT_SUCCESS, i = 1;
+
+	for (; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
+		if (strcmp(argv[i], "--json") == 0)
+			print = print_json;
+		else if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
+			path = argv[++i];
+		else if (strcmp(argv[i], "--") == 0) {
+			i++;
+			break;
+		} else
+			return cli_usage("show [--json] [-c FILE] [MAIL...]");
+	}
+	settings = cli_settings(path);
+	if (settings == NULL)
+		return EXIT_FAILURE;
+	if (i < argc)
+		files = argv + i;
+	for (; *files != NULL; files++)
+		if (!show_file(settings, *files, print))
+			result = EXIT_FAILURE;
+	settings_free(settings);
+	return result;
+}

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "daemon/milter.h"
+
+#include <libmilter/mfapi.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "app/log.h"
+#include "app/metrics.h"
+#include "bounce/detect.h"
+#include "daemon/current.h"
+#include "edit/annotate.h"
+#include "edit/fields.h"
+#include "mail/address.h"
+
+#define READERS 50	/* envelope recipients that are looked at */
+
+/* The mail that a connection is at. */
+struct mail {
+	char *bytes;		/* "Name: value" lines, an empty one, the body */
+	size_t len;
+	size_t header_len;
+	size_t capacity;
+	char *sender;
+	char *readers[READERS];
+	size_t nreaders;
+	bool forged;		/* has fields of ours from elsewhere */
+	bool truncated;		/* its end was not kept */
+	const char *failure;	/* why it will pass untouched, NULL: not */
+};
+
+/* All that is kept for a connection, in libmilter's private pointer. */
+struct connection {
+	struct held_settings *held;	/* while a mail is worked on */
+	struct mail mail;
+};
+
+/* Bytes held for all mails together, and callbacks that are running. */
+static atomic_size_t memory_used;
+static atomic_int running;
+
+/* Takes size bytes from the budget; false if they are not there. */
+static bool
+reserve(const struct settings *settings, size_t size)
+{
+	size_t used = atomic_fetch_add(&memory_used, size);
+
+	if (used + size <= settings->memory_limit)
+		return true;
+	atomic_fetch_sub(&memory_used, size);
+	return false;
+}
+
+static void
+mail_release(struct mail *mail)
+{
+	atomic_fetch_sub(&memory_used, mail->capacity);
+	free(mail->bytes);
+	free(mail->sender);
+	for (size_t i = 0; i < mail->nreaders; i++)
+		free(mail->readers[i]);
+	*mail = (struct mail){ .len = 0 };
+}
+
+/* Ends work on a mail: its memory and the hold on the settings go. */
+static void
+connection_clear(struct connection *connection)
+{
+	if (connection == NULL)
+		return;
+	mail_release(&connection->mail);
+	current_release(connection->held);
+	connection->held = NULL;
+}
+
+/* Makes room for more bytes of the mail; marks it failed if there is none. */
+static bool
+mail_reserve(struct connection *connection, size_t more)
+{
+	struct mail *mail = &connection->mail;
+	const struct settings *settings = connection->held->settings;
+	size_t capacity = mail->capacity > 0 ? mail->capacity : 16384;
+	char *bytes;
+
+	if (mail->failure != NULL)
+		return false;
+	while (capacity - mail->len < more)
+		capacity += capacity / 2;
+	if (capacity == mail->capacity)
+		return true;
+	if (!reserve(settings, capacity - mail->capacity)) {
+		mail->failure = "memory_limit is used up";
+		return false;
+	}
+	bytes = realloc(mail->bytes, capacity);
+	if (bytes == NULL) {
+		atomic_fetch_sub(&memory_used, capacity - mail->capacity);
+		mail->failure = "out of memory";
+		return false;
+	}
+	mail->bytes = bytes;
+	mail->capacity = capacity;
+	return true;
+}
+
+static void
+mail_add(struct mail *mail, const void *bytes, size_t len)
+{
+	memcpy(mail->bytes + mail->len, bytes, len);
+	mail->len += len;
+}
+
+static sfsistat
+on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
+    unsigned long f2, unsigned long f3, unsigned long *pf0,
+    unsigned long *pf1, unsigned long *pf2, unsigned long *pf3)
+{
+	static char at_end[] = "i {client_addr} {client_name}";
+	unsigned long steps = SMFIP_NOHELO | SMFIP_NOUNKNOWN | SMFIP_NODATA |
+	    SMFIP_SKIP | SMFIP_NR_HDR;
+
+	(void)f2;
+	(void)f3;
+	*pf0 = f0 & (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY);
+	if (*pf0 == 0)
+		log_line(LOG_LEVEL_WARNING, "the mail server allows no "
+		    "changes: nothing can be annotated");
+	/*
+	 * Who connected is asked for only at the end of a mail that is looked
+	 * at: ordinary mail then costs one packet less.
+	 */
+	if ((f0 & SMFIF_SETSYMLIST) &&
+	    smfi_setsymlist(ctx, SMFIM_EOM, at_end) == MI_SUCCESS) {
+		*pf0 |= SMFIF_SETSYMLIST;
+		steps |= SMFIP_NOCONNECT;
+	}
+	*pf1 = f1 & steps;
+	*pf2 = *pf3 = 0;
+	return SMFIS_CONTINUE;
+}
+
+static struct connection *
+connection_of(SMFICTX *ctx)
+{
+	struct connection *connection = smfi_getpriv(ctx);
+
+	if (connection != NULL)
+		return connection;
+	connection = calloc(1, sizeof(*connection));
+	if (connection != NULL && smfi_setpriv(ctx, connection) !=
+	    MI_SUCCESS) {
+		free(connection);
+		return NULL;
+	}
+	return connection;
+}
+
+static sfsistat
+on_envfrom(SMFICTX *ctx, char **argv)
+{
+	struct span sender = span_of(argv[0]);
+	struct connection *connection;
+
+	/* After an earlier ACCEPT nobody told us that the mail was over. */
+	connection_clear(smfi_getpriv(ctx));
+	if (!detect_sender(sender))
+		return SMFIS_ACCEPT;
+	connection = connection_of(ctx);
+	if (connection == NULL)
+		return SMFIS_ACCEPT;
+	connection->held = current_hold();
+	connection->mail.sender = strdup(argv[0]);
+	if (connection->held != NULL && connection->mail.sender != NULL)
+		return SMFIS_CONTINUE;
+	connection_clear(connection);
+	return SMFIS_ACCEPT;
+}
+
+static sfsistat
+on_envrcpt(SMFICTX *ctx, char **argv)
+{
+	struct connection *connection = smfi_getpriv(ctx);
+	struct mail *mail;
+
+	if (connection == NULL || connection->held == NULL)
+		return SMFIS_ACCEPT;
+	mail = &connection->mail;
+	if (mail->nreaders < READERS) {
+		mail->readers[mail->nreaders] = strdup(argv[0]);
+		if (mail->readers[mail->nreaders] != NULL)
+			mail->nreaders++;
+		else
+			mail->failure = "out of memory";
+	}
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat
+on_header(SMFICTX *ctx, char *name, char *value)
+{
+	struct connection *connection = smfi_getpriv(ctx);
+	size_t name_len = strlen(name), value_len = strlen(value);
+	struct mail *mail;
+
+	/* What was negotiated: never an answer here. */
+	if (connection == NULL || connection->held == NULL ||
+	    !mail_reserve(connection, name_len + value_len + 4))
+		return SMFIS_NOREPLY;
+	mail = &connection->mail;
+	mail_add(mail, name, name_len);
+	mail_add(mail, ": ", 2);
+	mail_add(mail, value, value_len);
+	mail_add(mail, "\r\n", 2);
+	if (span_equal_nocase(span_of(name), SPAN(FIELD_CAUSE)) ||
+	    span_equal_nocase(span_of(name), SPAN(FIELD_EXPLANATION)))
+		mail->forged = true;
+	return SMFIS_NOREPLY;
+}
+
+/* Could the mail be a bounce, as far as its header tells? */
+static bool
+may_be_bounce(struct connection *connection)
+{
+	const struct limits *limits =
+	    &connection->held->settings->annotator.limits;
+	struct mail *mail = &connection->mail;
+	struct header_list headers;
+	struct arena arena;
+	unsigned flags;
+	bool may;
+
+	arena_init(&arena, limits->header * 4);
+	header_parse(&arena, (struct span){ mail->bytes, mail->len }, limits,
+	    &headers, &flags);
+	may = arena.failed || detect_header(&headers, &arena);
+	arena_release(&arena);
+	return may;
+}
+
+static sfsistat
+on_eoh(SMFICTX *ctx)
+{
+	struct connection *connection = smfi_getpriv(ctx);
+	struct mail *mail;
+
+	if (connection == NULL || connection->held == NULL)
+		return SMFIS_ACCEPT;
+	mail = &connection->mail;
+	if (!mail_reserve(connection, 2))
+		return SMFIS_CONTINUE;	/* said at the end of the mail */
+	if (!mail->forged && !may_be_bounce(connection)) {
+		connection_clear(connection);
+		return SMFIS_ACCEPT;
+	}
+	mail_add(mail, "\r\n", 2);
+	mail->header_len = mail->len;
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat
+on_body(SMFICTX *ctx, unsigned char *bytes, size_t len)
+{
+	struct connection *connection = smfi_getpriv(ctx);
+	const struct annotator *annotator;
+	struct mail *mail;
+	size_t room;
+
+	if (connection == NULL || connection->held == NULL)
+		return SMFIS_ACCEPT;
+	annotator = &connection->held->settings->annotator;
+	mail = &connection->mail;
+	/* One byte more than max_body shows that it is too large. */
+	room = annotator->max_body + 1 - (mail->len - mail->header_len);
+	if (len > room) {
+		len = room;
+		mail->truncated = true;
+	}
+	if (len > 0 && mail_reserve(connection, len))
+		mail_add(mail, bytes, len);
+	return SMFIS_CONTINUE;
+}
+
+/* Is the mail handed in by this machine or by a host of ours? */
+static bool
+is_trusted(SMFICTX *ctx, const struct annotator *annotator)
+{
+	static char address_macro[] = "{client_addr}";
+	static char name_macro[] = "{client_name}";
+	struct span address = span_of(smfi_getsymval(ctx, address_macro));
+	struct span name = span_of(smfi_getsymval(ctx, name_macro));
+
+	if (span_starts_nocase(address, SPAN("IPv6:")))
+		address = span_from(address, 5);
+	return span_starts_nocase(address, SPAN("127.")) ||
+	    span_equal(address, SPAN("::1")) ||
+	    name_is_listed(name, annotator->site.hosts);
+}
+
+/* Copies a span to a terminated string in the arena, for libmilter. */
+static char *
+terminated(struct arena *arena, struct span s)
+{
+	char *copy = arena_alloc(arena, s.len + 1);
+
+	if (copy != NULL && s.len > 0)
+		memcpy(copy, s.p, s.len);
+	return copy;
+}
+
+static bool
+apply_header(SMFICTX *ctx, struct arena *arena,
+    const struct header_edit *edit)
+{
+	char *name = terminated(arena, span_of(edit->name));
+	char *value = edit->operation == HEADER_DELETE ? NULL :
+	    terminated(arena, edit->value);
+
+	if (name == NULL || (value == NULL &&
+	    edit->operation != HEADER_DELETE))
+		return false;
+	if (edit->operation == HEADER_INSERT)
+		return smfi_insheader(ctx, 1, name, value) == MI_SUCCESS;
+	return smfi_chgheader(ctx, name, (int)edit->nth, value) ==
+	    MI_SUCCESS;
+}
+
+static bool
+replace_body(void *context, struct span piece)
+{
+	/* libmilter only reads them. */
+	return smfi_replacebody(context, (unsigned char *)(uintptr_t)piece.p,
+	    (int)piece.len) == MI_SUCCESS;
+}
+
+/*
+ * Hands the edits to libmilter: deletions, then insertions so that the first
+ * comes to stand on top, the body last and whole.
+ */
+static bool
+apply(SMFICTX *ctx, const struct edit_list *edits,
+    const struct message *message)
+{
+	for (size_t i = 0; i < edits->nheaders; i++)
+		if (edits->headers[i].operation != HEADER_INSERT &&
+		    !apply_header(ctx, message->arena, &edits->headers[i]))
+			return false;
+	for (size_t i = edits->nheaders; i > 0; i--)
+		if (edits->headers[i - 1].operation == HEADER_INSERT &&
+		    !apply_header(ctx, message->arena, &edits->headers[i - 1]))
+			return false;
+	return edits->nbody == 0 || edit_write_body(edits, message,
+	    replace_body, ctx);
+}
+
+static void
+log_bounce(const char *queue_id, const struct annotation *annotation)
+{
+	const struct recipient *recipient = &annotation->report.recipients[0];
+	const struct finding *finding = &annotation->findings[0];
+	char status[STATUS_TEXT], code[16] = "-";
+	unsigned added = annotation->added;
+
+	if (recipient->code != 0)
+		snprintf(code, sizeof(code), "%d", recipient->code);
+	status_text(recipient->status, status);
+	log_line(LOG_LEVEL_INFO, "%s: recipient=<%.*s> recipients=%zu "
+	    "cause=%s code=%s status=%s rule=%s language=%s added=%s%s%s%s%s%s",
+	    queue_id, (int)span_first(recipient->address, 200).len,
+	    recipient->address.p != NULL ? recipient->address.p : "",
+	    annotation->report.n, finding->cause->id, code,
+	    status[0] != '\0' ? status : "-",
+	    finding->rule != NULL ? finding->rule->name : "-",
+	    annotation->language != NULL ? annotation->language->tag : "-",
+	    added & ANNOTATE_HEADER ? "header" : "nothing",
+	    added & ANNOTATE_TEXT ? ",text" : "",
+	    added & ANNOTATE_HTML ? ",html" : "",
+	    annotation->why != NULL ? " why=\"" : "",
+	    annotation->why != NULL ? annotation->why : "",
+	    annotation->why != NULL ? "\"" : "");
+}
+
+/* Memory for what is made from a mail: part of the budget too. */
+#define ARENA_LIMIT(len) ((len) * 3 + ((size_t)1 << 20))
+
+/* Reads the mail and changes it; returns why it passes untouched, or NULL. */
+static const char *
+annotate_mail(SMFICTX *ctx, struct connection *connection,
+    const char *queue_id, struct arena *arena)
+{
+	const struct annotator *annotator =
+	    &connection->held->settings->annotator;
+	struct mail *mail = &connection->mail;
+	struct span *readers = arena_alloc(arena,
+	    (mail->nreaders + 1) * sizeof(*readers));
+	struct delivery delivery = {
+		.envelope = { address_bare(span_of(mail->sender)), true },
+		.readers = readers, .nreaders = mail->nreaders,
+		.trusted = is_trusted(ctx, annotator)
+	};
+	struct annotation annotation;
+	struct message message;
+
+	for (size_t i = 0; readers != NULL && i < mail->nreaders; i++)
+		readers[i] = span_of(mail->readers[i]);
+	if (readers == NULL || !message_parse(&message, arena,
+	    (struct span){ mail->bytes, mail->len }, &annotator->limits))
+		return "out of memory";
+	if (mail->truncated)
+		message.flags |= MESSAGE_TRUNCATED;
+	if (!annotate(&annotation, annotator, &message, &delivery))
+		return "out of memory";
+	if (!apply(ctx, &annotation.edits, &message))
+		return "the mail server did not take the changes";
+	if (annotation.report.kind != REPORT_NONE) {
+		log_bounce(queue_id, &annotation);
+		metrics_count_bounce(&annotation);
+	}
+	return NULL;
+}
+
+static sfsistat
+on_eom(SMFICTX *ctx)
+{
+	static char queue_macro[] = "i";
+	struct connection *connection = smfi_getpriv(ctx);
+	const char *queue_id = smfi_getsymval(ctx, queue_macro);
+	double start = matcher_clock();
+	const char *failure;
+	struct arena arena;
+	size_t limit;
+
+	if (connection == NULL || connection->held == NULL)
+		return SMFIS_ACCEPT;
+	atomic_fetch_add(&running, 1);
+	if (queue_id == NULL)
+		queue_id = "-";
+	failure = connection->mail.failure;
+	limit = ARENA_LIMIT(connection->mail.len);
+	if (failure == NULL && !reserve(connection->held->settings, limit))
+		failure = "memory_limit is used up";
+	else if (failure == NULL) {
+		arena_init(&arena, limit);
+		failure = annotate_mail(ctx, connection, queue_id, &arena);
+		arena_release(&arena);
+		atomic_fetch_sub(&memory_used, limit);
+	}
+	if (failure != NULL) {
+		log_line(LOG_LEVEL_WARNING, "%s: passes untouched: %s",
+		    queue_id, failure);
+		metrics_count_failure();
+	}
+	metrics_count_time(matcher_clock() - start);
+	connection_clear(connection);
+	atomic_fetch_sub(&running, 1);
+	return SMFIS_ACCEPT;
+}
+
+static sfsistat
+on_abort(SMFICTX *ctx)
+{
+	connection_clear(smfi_getpriv(ctx));
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat
+on_close(SMFICTX *ctx)
+{
+	struct connection *connection = smfi_getpriv(ctx);
+
+	connection_clear(connection);
+	free(connection);
+	smfi_setpriv(ctx, NULL);
+	return SMFIS_CONTINUE;
+}
+
+/*
+ * libmilter leaves Nagle's algorithm on, which costs 40 ms for each changed
+ * mail on an inet socket. Linux lets accepted sockets inherit the option from
+ * the listening one, which can only be found by looking for it.
+ */
+static void
+set_nodelay(void)
+{
+	for (int fd = 3; fd < 64; fd++) {
+		int listening = 0, on = 1;
+		socklen_t len = sizeof(listening);
+
+		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening,
+		    &len) == 0 && listening)
+			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
+			    sizeof(on));
+	}
+}
+
+/* Packets up to here: a header of Postfix may be over libmilter's 64 kB. */
+#define LARGEST_PACKET ((size_t)1 << 20)
+
+bool
+milter_open(const char *socket)
+{
+	static char name[] = "whybounced";
+	struct smfiDesc description = {
+		.xxfi_name = name, .xxfi_version = SMFI_VERSION,
+		.xxfi_flags = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY |
+		    SMFIF_SETSYMLIST,
+		.xxfi_envfrom = on_envfrom, .xxfi_envrcpt = on_envrcpt,
+		.xxfi_header = on_header, .xxfi_eoh = on_eoh,
+		.xxfi_body = on_body, .xxfi_eom = on_eom,
+		.xxfi_abort = on_abort, .xxfi_close = on_close,
+		.xxfi_negotiate = on_negotiate
+	};
+	char *copy = strdup(socket);
+	bool opened;
+
+	if (copy == NULL)
+		return false;
+	opened = smfi_setconn(copy) == MI_SUCCESS &&
+	    smfi_register(description) == MI_SUCCESS &&
+	    smfi_opensocket(1) == MI_SUCCESS;
+	free(copy);
+	if (!opened) {
+		log_line(LOG_LEVEL_ERROR, "the socket %s cannot be opened; "
+		    "is its folder there, and may this user write to it?",
+		    socket);
+		return false;
+	}
+	smfi_setmaxdatasize(LARGEST_PACKET);
+	set_nodelay();
+	return true;
+}
+
+int
+milter_serve(bool *idle)
+{
+	const struct timespec moment = { 0, 10 * 1000 * 1000 };
+	int result = smfi_main();
+
+	for (int i = 0; i < 100 && atomic_load(&running) > 0; i++)
+		nanosleep(&moment, NULL);
+	*idle = atomic_load(&running) == 0;
+	return result == MI_SUCCESS ? 0 : 1;
+}
