@@ -29,11 +29,11 @@ static const struct span other_reports[] = {
 	SPAN_INIT("tlsrpt"), SPAN_INIT("dmarc"),
 };
 
-/* Field names that only mail of lists and answering machines has. */
-static const char *const other_fields[] = {
-	"List-Id", "List-Post", "X-Autoreply", "X-Autorespond",
-	"X-Auto-Response-Suppress-Reply", "X-Vacation"
+/* Field names that only answering machines use, and only lists. */
+static const char *const answer_fields[] = {
+	"X-Autoreply", "X-Autorespond", "X-Vacation"
 };
+static const char *const list_fields[] = { "List-Id", "List-Post" };
 
 static const struct span answers[] = {
 	SPAN_INIT("out of office"), SPAN_INIT("out of the office"),
@@ -44,7 +44,18 @@ static const struct span answers[] = {
 	SPAN_INIT("absence"), SPAN_INIT("nieobecno"),
 };
 
-bool
+static bool
+has_any(const struct header_list *headers, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (header_value(headers, names[i]).p != NULL)
+			return true;
+	return false;
+}
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+enum header_verdict
 detect_header(const struct header_list *headers, struct arena *arena)
 {
 	struct span type = header_parameter(arena,
@@ -53,16 +64,14 @@ detect_header(const struct header_list *headers, struct arena *arena)
 	    header_value(headers, "Subject"));
 	size_t at;
 
-	for (size_t i = 0; i < sizeof(other_reports) /
-	    sizeof(other_reports[0]); i++)
+	for (size_t i = 0; i < COUNT(other_reports); i++)
 		if (span_equal_nocase(type, other_reports[i]))
-			return false;
-	for (size_t i = 0; i < sizeof(other_fields) /
-	    sizeof(other_fields[0]); i++)
-		if (header_value(headers, other_fields[i]).p != NULL)
-			return false;
-	return words_inside(subject, answers,
-	    sizeof(answers) / sizeof(answers[0]), &at) == NULL;
+			return HEADER_IS_OTHER;
+	if (has_any(headers, answer_fields, COUNT(answer_fields)) ||
+	    words_inside(subject, answers, COUNT(answers), &at) != NULL)
+		return HEADER_IS_OTHER;
+	return has_any(headers, list_fields, COUNT(list_fields)) ?
+	    HEADER_IS_LIST : HEADER_MAY_BE_BOUNCE;
 }
 
 static bool
@@ -72,8 +81,24 @@ is_status_part(const struct part *part)
 	    part_is(part, "message/global-delivery-status");
 }
 
-bool
-detect_machine(const struct message *message, const struct envelope *envelope)
+static enum origin
+origin_of(struct span address)
+{
+	size_t at = span_find_last_char(address, '@');
+	struct span local = at == SPAN_NONE ? address :
+	    span_first(address, at);
+
+	if (is_machine(address))
+		return ORIGIN_MAIL_SYSTEM;
+	if (words_at_start(local, robot_names, nrobot_names) != NULL ||
+	    span_ends_nocase(local, SPAN("-admin")) ||
+	    span_ends_nocase(local, SPAN("-owner")))
+		return ORIGIN_ROBOT;
+	return ORIGIN_OTHER;
+}
+
+enum origin
+detect_origin(const struct message *message, const struct envelope *envelope)
 {
 	const struct header_list *headers = &message->root->headers;
 	struct span path = header_value(headers, "Return-Path");
@@ -82,36 +107,53 @@ detect_machine(const struct message *message, const struct envelope *envelope)
 	struct span address;
 	size_t len;
 
-	if (envelope->known && !detect_sender(envelope->sender))
-		return false;
-	if (envelope->known && address_bare(envelope->sender).len == 0)
-		return true;
+	if (envelope->known)
+		return address_bare(envelope->sender).len == 0 ?
+		    ORIGIN_MAIL_SYSTEM : origin_of(envelope->sender);
 	if (path.p != NULL && span_trim(path).len > 0 &&
 	    address_bare(header_unfold(message->arena, path)).len == 0)
-		return true;
-	if (address_find(from, &address, &len) != SPAN_NONE)
-		return is_machine(address);
-	return is_machine(address_bare(from));
+		return ORIGIN_MAIL_SYSTEM;
+	if (address_find(from, &address, &len) == SPAN_NONE)
+		address = address_bare(from);
+	if (address.len == 0)
+		address = from;		/* "MAILER-DAEMON <>" */
+	return origin_of(address);
+}
+
+/* Returns the status part right below a multipart, NULL if it has none. */
+static const struct part *
+status_part_of(const struct part *multipart)
+{
+	const struct part *part = multipart->first_child;
+
+	while (part != NULL && !is_status_part(part))
+		part = part->next;
+	return part;
 }
 
 const struct part *
 detect_status_part(const struct message *message,
     const struct envelope *envelope)
 {
-	const struct part *root = message->root, *part;
+	const struct part *top = message->root, *part;
 	struct span type;
 
-	for (part = root->first_child; part != NULL; part = part->next)
-		if (is_status_part(part))
-			break;
-	if (part == NULL && is_status_part(root))
-		part = root;
+	if (is_status_part(top))
+		return top;
+	/* A gateway may have put the report into a multipart of its own. */
+	part = status_part_of(top);
+	if (part == NULL && top->first_child != NULL &&
+	    part_is(top->first_child, "multipart/report")) {
+		part = status_part_of(top->first_child);
+		return part != NULL && detect_origin(message, envelope) ==
+		    ORIGIN_MAIL_SYSTEM ? part : NULL;
+	}
 	if (part == NULL)
 		return NULL;
-	type = part_parameter(message->arena, root, "report-type");
-	if (part_is(root, "multipart/report") &&
-	    (type.len == 0 || span_equal_nocase(type,
-	    SPAN("delivery-status"))))
+	type = part_parameter(message->arena, top, "report-type");
+	if (part_is(top, "multipart/report") && (type.len == 0 ||
+	    span_equal_nocase(type, SPAN("delivery-status"))))
 		return part;
-	return detect_machine(message, envelope) ? part : NULL;
+	return detect_origin(message, envelope) == ORIGIN_MAIL_SYSTEM ? part :
+	    NULL;
 }

@@ -17,12 +17,16 @@
  */
 bool detect_sender(struct span sender);
 
-/*
- * False if the header fields alone show that the message is no bounce: a
- * receipt (RFC 8098), a complaint (RFC 5965), another kind of report, an
- * auto-reply, mail of a list.
- */
-bool detect_header(const struct header_list *headers, struct arena *arena);
+/* What header fields alone tell. */
+enum header_verdict {
+	HEADER_IS_OTHER,	/* a receipt (RFC 8098), a complaint (RFC
+				 * 5965), an auto-reply: certainly no bounce */
+	HEADER_IS_LIST,		/* mail of a list: only if it is structured */
+	HEADER_MAY_BE_BOUNCE
+};
+
+enum header_verdict detect_header(const struct header_list *headers,
+    struct arena *arena);
 
 /*
  * Returns the delivery-status part that makes the message a report, NULL if
@@ -32,11 +36,18 @@ bool detect_header(const struct header_list *headers, struct arena *arena);
 const struct part *detect_status_part(const struct message *message,
     const struct envelope *envelope);
 
+/* Who sent a message, as far as its header and envelope tell. */
+enum origin {
+	ORIGIN_OTHER,		/* a person, or anybody */
+	ORIGIN_ROBOT,		/* a program: no-reply, a list's owner */
+	ORIGIN_MAIL_SYSTEM	/* a mail system: the null sender, a daemon */
+};
+
 /*
- * True if a message without such a part may be a bounce: a mail system sent
- * it. Its words must bear that out.
+ * Returns who sent the message. What no mail system sent can only be a bounce
+ * if its words leave no doubt.
  */
-bool detect_machine(const struct message *message,
+enum origin detect_origin(const struct message *message,
     const struct envelope *envelope);
 
 #endif

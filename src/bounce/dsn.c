@@ -165,8 +165,11 @@ set_reply(struct recipient *recipient, struct arena *arena, struct span value)
 		return;
 	recipient->reply = reply.text;
 	recipient->code = reply.code;
-	if (recipient->status.class == 0 ||
-	    (recipient->status.subject == 0 && reply.status.class != 0))
+	/*
+	 * The code of the server that refused the message says more than the
+	 * one that the reporting server chose for it.
+	 */
+	if (recipient->status.class == 0 || reply.status.subject != 0)
 		recipient->status = reply.status;
 }
 
@@ -177,10 +180,9 @@ set_status(struct recipient *recipient, struct span value)
 
 	if (status_at(value, &status) == 0)
 		status = status_find(value);
-	/* A code of the reply itself says more than x.0.0. */
-	if (recipient->status.class == 0 || status.subject != 0)
-		if (status.class != 0)
-			recipient->status = status;
+	if (recipient->status.class == 0 ||
+	    status_find(recipient->reply).subject == 0)
+		recipient->status = status;
 }
 
 /* Returns the name in "dns; mx.example.com (192.0.2.1)". */
@@ -275,7 +277,15 @@ dsn_set_field(struct recipient *recipient, struct arena *arena,
 static void
 finish_recipient(struct recipient *recipient, struct span evidence)
 {
+	struct span address;
+	size_t len;
+
 	recipient->evidence = evidence;
+	/* "|/bin/filter name@domain": a program that stood for an address. */
+	if (recipient->address.len > 0 && (recipient->address.p[0] == '|' ||
+	    recipient->address.p[0] == '/') && address_find(
+	    recipient->address, &address, &len) != SPAN_NONE)
+		recipient->address = address;
 	if (recipient->address.len == 0) {
 		recipient->address = recipient->original;
 		recipient->original = SPAN_ABSENT;
@@ -288,47 +298,64 @@ finish_recipient(struct recipient *recipient, struct span evidence)
 		    ACTION_DELIVERED : ACTION_FAILED;
 }
 
+/* Adds what a block of fields said, if it named a recipient. */
+static bool
+end_block(struct report *report, struct arena *arena,
+    struct recipient *block, struct span evidence,
+    const struct limits *limits)
+{
+	struct recipient *recipient;
+
+	if (block->address.len > 0 || block->original.len > 0) {
+		recipient = report_add_recipient(report, arena, limits);
+		if (recipient == NULL)
+			return false;
+		finish_recipient(block, evidence);
+		*recipient = *block;
+	}
+	*block = (struct recipient){ .action = ACTION_NONE };
+	return true;
+}
+
+void
+dsn_read_text(struct report *report, struct arena *arena, struct span text,
+    const struct limits *limits)
+{
+	struct recipient block = { .action = ACTION_NONE };
+	const char *start = text.p;
+	enum header_item item;
+	struct header field;
+
+	do {
+		item = header_read(&text, &field);
+		if (item == HEADER_NO_FIELD)
+			continue;
+		if (item != HEADER_FIELD) {
+			if (!end_block(report, arena, &block, (struct span){
+			    start, (size_t)(text.p - start) }, limits))
+				return;
+			start = text.p;
+			continue;
+		}
+		/* A second recipient without an empty line before it. */
+		if (block.address.len > 0 && span_equal_nocase(field.name,
+		    fields[FIELD_FINAL].name)) {
+			if (!end_block(report, arena, &block, (struct span){
+			    start, (size_t)(field.name.p - start) }, limits))
+				return;
+			start = field.name.p;
+		}
+		if (span_equal_nocase(field.name, SPAN("Reporting-MTA")))
+			report->reporting_mta = host_name(arena, field.value);
+		else
+			dsn_set_field(&block, arena, field.name, field.value);
+	} while (item != HEADER_END);
+}
+
 void
 dsn_read(struct report *report, struct arena *arena, const struct part *part,
     const struct limits *limits)
 {
-	struct span rest = encoding_decode(arena, part->encoding,
-	    span_first(part->body, limits->text));
-	struct recipient block = { .action = ACTION_NONE }, *recipient;
-	const char *start = rest.p;
-	enum header_item item;
-	struct header field;
-	bool named = false;
-
-	do {
-		item = header_read(&rest, &field);
-		if (item == HEADER_FIELD) {
-			bool names = span_equal_nocase(field.name,
-			    fields[FIELD_FINAL].name);
-
-			if (span_equal_nocase(field.name,
-			    SPAN("Reporting-MTA")))
-				report->reporting_mta = host_name(arena,
-				    field.value);
-			else
-				dsn_set_field(&block, arena, field.name,
-				    field.value);
-			named = named || names || block.original.len > 0;
-			continue;
-		}
-		if (item == HEADER_NO_FIELD)
-			continue;
-		if (named) {
-			recipient = report_add_recipient(report, arena,
-			    limits);
-			if (recipient == NULL)
-				return;
-			finish_recipient(&block, (struct span){ start,
-			    (size_t)(rest.p - start) });
-			*recipient = block;
-		}
-		block = (struct recipient){ .action = ACTION_NONE };
-		named = false;
-		start = rest.p;
-	} while (item != HEADER_END);
+	dsn_read_text(report, arena, encoding_decode(arena, part->encoding,
+	    span_first(part->body, limits->text)), limits);
 }

@@ -20,6 +20,12 @@ void dsn_read(struct report *report, struct arena *arena,
     const struct part *part, const struct limits *limits);
 
 /*
+ * The same for fields that stand in the text of a notice, among other lines.
+ */
+void dsn_read_text(struct report *report, struct arena *arena,
+    struct span text, const struct limits *limits);
+
+/*
  * Sets one value of a recipient from a field of RFC 3464 ("Status",
  * "Diagnostic-Code"), as prose that copies such fields needs it too. Returns
  * false if the field is none of a recipient's.

@@ -71,11 +71,9 @@ bare_line(struct span line)
 static bool
 begins_header(struct span line, struct span rest)
 {
-	struct header_list headers;
 	struct header field;
 	size_t fields = 0;
 
-	(void)headers;
 	if (!span_starts_nocase(line, SPAN("Received: ")) &&
 	    !span_starts_nocase(line, SPAN("Return-Path: ")) &&
 	    !span_starts_nocase(line, SPAN("From MAILER-DAEMON")))
@@ -182,6 +180,29 @@ mailto_at_end(struct span line, struct span *address)
 	return address_dressed_at(span_from(line, at), address) > 0;
 }
 
+/*
+ * Sendmail's verdict on an address, at the end of a session: the server's
+ * own answer counts more than it, if there was one, and a reply in it more
+ * than the code in front ("554 <name@domain>... 550 Host unknown").
+ */
+static void
+take_verdict(struct reader *reader, struct span address, const char *line,
+    struct span verdict, struct span words)
+{
+	struct mention *m;
+	int code;
+
+	words = span_trim(words);
+	begin_note(reader, address, line, reply_code_at(words, &code) > 0 ?
+	    words.p : verdict.p);
+	m = find_mention(reader, address);
+	if (m == NULL || m->answer.len > 0 || reader->answer.len == 0)
+		return;
+	m->answer = reader->answer;
+	m->server = reader->server;
+	reader->answer = SPAN_ABSENT;
+}
+
 /* Lines that begin with an address. */
 static bool
 read_address_line(struct reader *reader, struct span line)
@@ -210,7 +231,8 @@ read_address_line(struct reader *reader, struct span line)
 		if (len == 0 || !span_starts_nocase(span_from(rest, len),
 		    SPAN("...")))
 			return false;
-		begin_note(reader, address, line.p, bare.p);
+		take_verdict(reader, address, line.p, bare,
+		    span_from(rest, len + 3));
 		return true;
 	}
 	if (!follows_recipient(span_from(bare, len)))
@@ -219,24 +241,40 @@ read_address_line(struct reader *reader, struct span line)
 	return true;
 }
 
+/* A label with an address behind it. */
+static bool
+read_label(struct reader *reader, struct span line)
+{
+	struct span bare = bare_line(line), address;
+	const struct span *label = words_at_start(bare, recipient_labels,
+	    nrecipient_labels);
+	size_t len;
+
+	if (label == NULL || address_find(span_from(bare, label->len),
+	    &address, &len) == SPAN_NONE)
+		return false;
+	begin_note(reader, address, line.p, line.p);
+	return true;
+}
+
 /* Words with an address behind them. */
 static bool
 read_lead_in(struct reader *reader, struct span line)
 {
-	struct span address, behind;
-	const struct span *words;
+	struct span address;
 	size_t at, len;
 
 	if (span_find_char(line, '@') == SPAN_NONE)
 		return false;
-	words = words_inside(line, lead_ins, nlead_ins, &at);
-	if (words == NULL)
-		return false;
-	behind = span_from(line, at + words->len);
-	if (address_find(behind, &address, &len) == SPAN_NONE)
-		return false;
-	begin_note(reader, address, line.p, line.p);
-	return true;
+	for (size_t i = 0; i < nlead_ins; i++) {
+		at = span_find_nocase(line, lead_ins[i]);
+		if (at == SPAN_NONE || address_find(span_from(line,
+		    at + lead_ins[i].len), &address, &len) == SPAN_NONE)
+			continue;
+		begin_note(reader, address, line.p, line.p);
+		return true;
+	}
+	return false;
 }
 
 /* Remembers which server is being talked to. */
@@ -304,13 +342,14 @@ read_transcript_line(struct reader *reader, struct span line)
 	    span_starts_nocase(line, SPAN("While talking to "))) {
 		end_note(reader, line.p);
 		reader->server = server_in(line);
+		reader->answer = reader->commanded = SPAN_ABSENT;
 		return true;
 	}
 	mark = words_at_start(line, said_by_us,
 	    sizeof(said_by_us) / sizeof(said_by_us[0]));
 	if (mark != NULL) {
 		end_note(reader, line.p);
-		line = span_from(line, mark->len);
+		line = span_trim(span_from(line, mark->len));
 		reader->commanded = SPAN_ABSENT;
 		if (span_starts_nocase(line, SPAN("RCPT TO:")) &&
 		    address_find(line, &address, &len) != SPAN_NONE &&
@@ -339,7 +378,8 @@ read_lines(struct reader *reader)
 			continue;
 		if (read_transcript_line(reader, line))
 			continue;
-		if (read_address_line(reader, line))
+		if (read_address_line(reader, line) ||
+		    read_label(reader, line))
 			continue;
 		if (reader->current < reader->n)
 			continue;	/* a line of the note */
@@ -407,6 +447,35 @@ reason_in(struct span note)
 	return first_paragraph(note);
 }
 
+/* X.4.7: the queue time ran out. */
+static bool
+is_expiry(struct status status)
+{
+	return status.subject == 4 && status.detail == 7;
+}
+
+/* Words behind which the address stands that was passed on to this one. */
+static const struct span origin_marks[] = {
+	SPAN_INIT("generated from "), SPAN_INIT("expanded from "),
+	SPAN_INIT("expanded from: "),
+};
+
+/* Returns the address that a note says the failed one was made from. */
+static struct span
+origin_in(struct span note)
+{
+	struct span address;
+	size_t at;
+	const struct span *mark = words_inside(span_first(note, 400),
+	    origin_marks, sizeof(origin_marks) / sizeof(origin_marks[0]),
+	    &at);
+
+	if (mark == NULL || address_dressed_at(span_from(note,
+	    at + mark->len), &address) == 0)
+		return SPAN_ABSENT;
+	return address;
+}
+
 /* Gives a recipient what its mention says and it has not yet. */
 static void
 fill_recipient(struct reader *reader, struct recipient *recipient,
@@ -421,12 +490,22 @@ fill_recipient(struct reader *reader, struct recipient *recipient,
 	    reader->answer.len > 0))
 		reason = reader->answer;
 	reply_read(reader->arena, reason, &reply);
+	/* A status part that knows no reason: the words may. */
+	if (is_expiry(recipient->status) && reply.status.class != 0 &&
+	    !is_expiry(reply.status)) {
+		recipient->reply = SPAN_ABSENT;
+		recipient->status = reply.status;
+		recipient->code = reply.code;
+	}
 	if (recipient->reply.len == 0)
 		recipient->reply = without_command(reply.text);
 	if (recipient->code == 0)
 		recipient->code = reply.code;
-	if (recipient->status.class == 0)
+	if (recipient->status.class == 0 || (recipient->status.subject == 0 &&
+	    reply.status.class != 0))
 		recipient->status = reply.status;
+	if (recipient->original.len == 0)
+		recipient->original = origin_in(m->note);
 	if (recipient->remote.len == 0)
 		recipient->remote = m->server.len > 0 ? m->server :
 		    server_in(m->note);
@@ -537,7 +616,7 @@ take_failed(struct reader *reader, struct report *report, struct span failed)
 	}
 }
 
-/* One recipient and one reason belong together whatever the addresses. */
+/* One recipient and one reason belong together, wherever they stand. */
 static void
 fill_lone_recipient(struct reader *reader, struct report *report)
 {
@@ -548,15 +627,30 @@ fill_lone_recipient(struct reader *reader, struct report *report)
 	if (report->n != 1)
 		return;
 	recipient = &report->recipients[0];
-	if (recipient->reply.len > 0 && recipient->code != 0)
-		return;
-	if (reader->n == 1) {
+	if (reader->n == 1 && recipient->reply.len == 0)
 		fill_recipient(reader, recipient, &reader->mentions[0]);
+	if (recipient->code != 0 || (reader->answer.len == 0 &&
+	    reply_find(reader->text, &code) == SPAN_NONE))
 		return;
-	}
-	if (recipient->reply.len == 0 && (reader->answer.len > 0 ||
-	    reply_find(reader->text, &code) != SPAN_NONE))
-		fill_recipient(reader, recipient, &whole);
+	if (status_find(recipient->reply).class == 0)
+		recipient->reply = SPAN_ABSENT;
+	fill_recipient(reader, recipient, &whole);
+}
+
+/*
+ * The address in the text is the one that was tried; X-Failed-Recipients may
+ * have been rewritten on the way.
+ */
+static void
+settle_lone_address(struct reader *reader, struct report *report)
+{
+	struct span address;
+
+	if (report->n != 1 || reader->n != 1)
+		return;
+	address = reader->mentions[0].address;
+	if (find_recipient(report, address) == NULL)
+		report->recipients[0].address = address;
 }
 
 void
@@ -574,8 +668,10 @@ prose_read(struct prose *prose, struct report *report, struct arena *arena,
 	weigh_sentences(prose, folded(arena, text));
 	read_lines(&reader);
 	share_notes(&reader);
-	if (!given)
+	if (!given) {
 		take_failed(&reader, report, failed);
+		settle_lone_address(&reader, report);
+	}
 	take_mentions(&reader, report, !given && failed.len == 0);
 	fill_lone_recipient(&reader, report);
 }

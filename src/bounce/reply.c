@@ -107,7 +107,11 @@ reply_find(struct span s, int *code)
 		if (s.p[at] != '4' && s.p[at] != '5')
 			continue;
 		if (at > 0 && (!opens_word(s.p[at - 1]) ||
-		    s.p[at - 1] == '[' || s.p[at - 1] == ','))
+		    s.p[at - 1] == ','))
+			continue;
+		/* Second digits are 0 to 5 (RFC 5321), 7 is met: not 587. */
+		if (at + 1 < s.len && (s.p[at + 1] > '7' ||
+		    s.p[at + 1] == '6'))
 			continue;
 		if (!ascii_is_space(after) && after != '-' && after != '#' &&
 		    after != ':' && after != '"' && after != ';' &&
@@ -168,20 +172,48 @@ add_line(struct buf *out, struct span line, bool first)
 	}
 }
 
+/*
+ * "Message expired … <421 4.4.2 Connection timed out>": behind X.4.7 there
+ * may stand the reply that kept the message waiting.
+ */
+static void
+look_behind_expiry(struct reply *reply, struct span rest)
+{
+	struct status inner;
+	size_t at;
+	int code;
+
+	if (reply->status.subject != 4 || reply->status.detail != 7)
+		return;
+	inner = status_find(rest);
+	if (inner.class == 0 || status_equal(inner, reply->status))
+		return;
+	reply->status = inner;
+	at = reply_find(rest, &code);
+	if (at != SPAN_NONE)
+		reply->code = code;
+}
+
 /* Code and status of a text that is on one line. */
 static void
 read_codes(struct reply *reply)
 {
 	struct span rest = reply->text;
 	size_t len = reply_code_at(rest, &reply->code);
+	int refusal;
 
-	if (len == 0)
-		reply_find(rest, &reply->code);
+	/* "220-mx.example.com 421 4.2.1 …": a greeting that refuses. */
+	if ((len == 0 || reply->code < 400) &&
+	    reply_find(rest, &refusal) != SPAN_NONE)
+		reply->code = refusal;
 	rest = span_trim(span_from(rest, len));
 	if (rest.len > 0 && rest.p[0] == '-')
 		rest = span_trim(span_from(rest, 1));
-	if (status_at(rest, &reply->status) == 0)
+	len = status_at(rest, &reply->status);
+	if (len == 0)
 		reply->status = status_find(reply->text);
+	else
+		look_behind_expiry(reply, span_from(rest, len));
 }
 
 void

@@ -6,6 +6,8 @@
 #include "bounce/prose.h"
 #include "bounce/returned.h"
 #include "bounce/words.h"
+#include "mail/address.h"
+#include "mail/charset.h"
 #include "mail/codec.h"
 #include "mail/markup.h"
 
@@ -15,6 +17,8 @@ struct reading {
 	const struct message *message;
 	const struct envelope *envelope;
 	const struct limits *limits;
+	enum origin origin;
+	bool wrapped;		/* inside another notice */
 };
 
 /* Returns the words of the notice: the first leaf that is text. */
@@ -38,10 +42,12 @@ notice_text(const struct reading *reading)
 	if (html != NULL)
 		return markup_to_text(arena, part_text(arena, html,
 		    reading->limits->text));
-	/* Any other text at the top, or nothing. */
+	/* A multipart that has no parts, or text of some other kind. */
 	part = reading->message->root;
-	if (part->first_child == NULL && span_starts_nocase(part->type,
-	    SPAN("text")))
+	if (part->first_child != NULL && part_is_multipart(part->first_child))
+		part = part->first_child;
+	if (part->first_child == NULL && (part_is_multipart(part) ||
+	    span_starts_nocase(part->type, SPAN("text"))))
 		return part_text(arena, part, reading->limits->text);
 	return SPAN("");
 }
@@ -69,8 +75,12 @@ weigh(const struct reading *reading, const struct prose *prose,
 	unsigned weight = prose->weight + subject_weight(reading, said);
 	const struct report *report = reading->report;
 
+	/* A program that is no mail system must say it in so many words. */
+	if (reading->origin != ORIGIN_MAIL_SYSTEM)
+		return prose->weight;
+
 	if (failed.len > 0)
-		weight += 3;
+		weight += PROSE_SURE;
 	for (size_t i = 0; i < report->n; i++)
 		if (report->recipients[i].code >= 400) {
 			weight++;
@@ -101,8 +111,13 @@ read_words(const struct reading *reading, struct span failed,
 	struct report *report = reading->report;
 	struct arena *arena = reading->message->arena;
 
-	prose_read(prose, report, arena, notice_text(reading), failed,
-	    reading->limits);
+	struct span text = notice_text(reading);
+
+	/* Some write the fields of a status part into the notice itself. */
+	if (report->n == 0 && span_find_nocase(text,
+	    SPAN("\nFinal-Recipient:")) != SPAN_NONE)
+		dsn_read_text(report, arena, text, reading->limits);
+	prose_read(prose, report, arena, text, failed, reading->limits);
 	if (report->returned.headers.n == 0 && prose->copy.len > 0)
 		returned_read_text(&report->returned, arena, prose->copy,
 		    reading->limits);
@@ -127,6 +142,73 @@ read_structured(const struct reading *reading, const struct part *status)
 	return !reading->message->arena->failed;
 }
 
+/* Fields of the returned message that name its recipient, best first. */
+static const char *const recipient_fields[] = {
+	"X-Envelope-To", "Envelope-To", "X-Original-To", "Delivered-To", "To"
+};
+
+/*
+ * A notice that names nobody is about the one recipient that the returned
+ * message had; with several it cannot be told.
+ */
+static void
+take_returned_recipient(const struct reading *reading)
+{
+	struct report *report = reading->report;
+	struct arena *arena = reading->message->arena;
+	struct recipient *recipient;
+	struct span value = SPAN_ABSENT, address, other;
+	size_t at, len, other_len;
+
+	for (size_t i = 0; i < sizeof(recipient_fields) /
+	    sizeof(recipient_fields[0]) && value.len == 0; i++)
+		value = header_unfold(arena, header_value(
+		    &report->returned.headers, recipient_fields[i]));
+	at = address_find(value, &address, &len);
+	if (at == SPAN_NONE || address_find(span_from(value, at + len),
+	    &other, &other_len) != SPAN_NONE)
+		return;
+	recipient = report_add_recipient(report, arena, reading->limits);
+	if (recipient != NULL)
+		recipient->address = charset_to_utf8(arena, SPAN_ABSENT,
+		    address, NULL);
+}
+
+static bool read_message(const struct reading *reading);
+
+/* Some gateways wrap a bounce into a notice of their own that names nobody:
+ * then the bounce that came back is read. */
+static void
+read_wrapped(const struct reading *reading, struct span bytes)
+{
+	struct message inner;
+	struct report report = { .kind = REPORT_NONE };
+	const struct envelope envelope = { .known = false };
+	struct reading within = { &report, &inner, &envelope,
+	    reading->limits, ORIGIN_OTHER, true };
+
+	if (reading->wrapped || bytes.len == 0 || !message_parse(&inner,
+	    reading->message->arena, bytes, reading->limits))
+		return;
+	within.origin = detect_origin(&inner, &envelope);
+	if (read_message(&within) && report.kind != REPORT_NONE)
+		*reading->report = report;
+}
+
+/* Returns the bytes of the first returned message, absent if there is none. */
+static struct span
+returned_bytes(const struct message *message, const struct prose *prose)
+{
+	const struct part *part = part_find(message->root, "message/rfc822");
+	struct span copy = prose->copy;
+
+	if (part != NULL && part != message->root)
+		return part->body;
+	while (copy.len > 0 && (copy.p[0] == '\n' || copy.p[0] == '\r'))
+		copy = span_from(copy, 1);
+	return copy;
+}
+
 static bool
 read_prose(const struct reading *reading)
 {
@@ -138,6 +220,12 @@ read_prose(const struct reading *reading)
 	struct prose prose;
 
 	read_words(reading, failed, &prose);
+	if (report->n == 0 && prose.weight >= PROSE_SURE) {
+		read_wrapped(reading, returned_bytes(reading->message,
+		    &prose));
+		if (report->n == 0)
+			take_returned_recipient(reading);
+	}
 	if (report->n == 0 ||
 	    weigh(reading, &prose, failed, &said) < PROSE_SURE) {
 		*report = (struct report){ .kind = REPORT_NONE };
@@ -149,21 +237,33 @@ read_prose(const struct reading *reading)
 	return !arena->failed;
 }
 
+static bool
+read_message(const struct reading *reading)
+{
+	const struct message *message = reading->message;
+	enum header_verdict verdict = detect_header(&message->root->headers,
+	    message->arena);
+	const struct part *status;
+
+	if (verdict == HEADER_IS_OTHER)
+		return !message->arena->failed;
+	status = detect_status_part(message, reading->envelope);
+	if (status == NULL && (reading->origin == ORIGIN_OTHER ||
+	    verdict == HEADER_IS_LIST))
+		return !message->arena->failed;
+	returned_read_part(&reading->report->returned, message,
+	    reading->limits);
+	return status != NULL ? read_structured(reading, status) :
+	    read_prose(reading);
+}
+
 bool
 report_read(struct report *report, const struct message *message,
     const struct envelope *envelope, const struct limits *limits)
 {
-	const struct reading reading = { report, message, envelope, limits };
-	const struct part *status;
+	const struct reading reading = { report, message, envelope, limits,
+	    detect_origin(message, envelope), false };
 
 	*report = (struct report){ .kind = REPORT_NONE };
-	if (!detect_header(&message->root->headers, message->arena))
-		return !message->arena->failed;
-	status = detect_status_part(message, envelope);
-	if (status == NULL && !detect_machine(message, envelope))
-		return !message->arena->failed;
-	returned_read_part(&report->returned, message, limits);
-	if (status != NULL)
-		return read_structured(&reading, status);
-	return read_prose(&reading);
+	return read_message(&reading);
 }

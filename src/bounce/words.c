@@ -113,6 +113,8 @@ const struct sentence sentences[] = {
 	SURE("duplicated message-id in", "fml", FAILED),
 	SURE("failure reasons", "notes", FAILED),
 	SURE("returned because it could not be delivered", NULL, FAILED),
+	SURE("error: invalid user address", "verizon", FAILED),
+	SURE("user's mailbox is full: <", NULL, FAILED),
 	SURE("we had trouble delivering your message", NULL, FAILED),
 	SURE("your message could not be delivered", NULL, FAILED),
 	SURE("could not be delivered to the following", NULL, FAILED),
@@ -230,7 +232,7 @@ const struct span endings[] = {
 	SPAN_INIT("the following is the original message"),
 	SPAN_INIT("urspr\303\274ngliche nachricht"),
 	SPAN_INIT("original mail info"),
-	SPAN_INIT("message details:"),
+	SPAN_INIT("if you know the general guide"),
 };
 const size_t nendings = COUNT(endings);
 
@@ -338,6 +340,21 @@ const struct span machine_names[] = {
 	SPAN_INIT("maildelivery"), SPAN_INIT("microsoftexchange"),
 };
 const size_t nmachine_names = COUNT(machine_names);
+
+const struct span robot_names[] = {
+	SPAN_INIT("no-reply"), SPAN_INIT("noreply"), SPAN_INIT("no_reply"),
+	SPAN_INIT("donotreply"), SPAN_INIT("do-not-reply"), SPAN_INIT("root"),
+	SPAN_INIT("mailer"), SPAN_INIT("bounce"), SPAN_INIT("sysadmin"),
+};
+const size_t nrobot_names = COUNT(robot_names);
+
+const struct span recipient_labels[] = {
+	SPAN_INIT("recipient address:"), SPAN_INIT("recipient:"),
+	SPAN_INIT("failed recipient:"), SPAN_INIT("final-recipient:"),
+	SPAN_INIT("rcpt to:"), SPAN_INIT("could not be delivered to:"),
+	SPAN_INIT("unknown user:"), SPAN_INIT("empf\303\244nger:"),
+};
+const size_t nrecipient_labels = COUNT(recipient_labels);
 
 const struct span *
 words_at_start(struct span s, const struct span *words, size_t n)

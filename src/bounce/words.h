@@ -58,6 +58,14 @@ extern const size_t nserver_marks;
 extern const struct span machine_names[];
 extern const size_t nmachine_names;
 
+/* Local parts of programs that are no mail systems, but may bounce. */
+extern const struct span robot_names[];
+extern const size_t nrobot_names;
+
+/* Labels at the start of a line behind which a failed recipient stands. */
+extern const struct span recipient_labels[];
+extern const size_t nrecipient_labels;
+
 /* Returns the first of n words that s begins with (holds), NULL if none. */
 const struct span *words_at_start(struct span s, const struct span *words,
     size_t n);

@@ -240,7 +240,8 @@ may_be_bounce(struct connection *connection)
 	arena_init(&arena, limits->header * 4);
 	header_parse(&arena, (struct span){ mail->bytes, mail->len }, limits,
 	    &headers, &flags);
-	may = arena.failed || detect_header(&headers, &arena);
+	may = arena.failed || detect_header(&headers, &arena) !=
+	    HEADER_IS_OTHER;
 	arena_release(&arena);
 	return may;
 }

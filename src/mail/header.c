@@ -195,8 +195,14 @@ parameter_end(struct span s, size_t i)
 struct span
 header_main_value(struct arena *arena, struct span value)
 {
+	size_t len = 0;
+
 	value = header_uncomment(arena, value);
-	return span_trim(span_first(value, parameter_end(value, 0)));
+	/* Some forget the ';' before the parameters. */
+	while (len < value.len && value.p[len] != ';' &&
+	    !ascii_is_space(value.p[len]))
+		len++;
+	return span_first(value, len);
 }
 
 /* Undoes the quotes of a quoted string; anything else stays. */
