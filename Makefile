@@ -121,6 +121,19 @@ $(DEFAULTS): $(BUILD)/defaults.c $(BUILD)/flags
 	$(call SAY,CC,$@)
 	$(Q)$(COMPILE) -c -o $@ $<
 
+# Unit tests, one for each source file that has one.
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,\
+    $(wildcard tests/unit/test_*.c))
+
+$(BUILD)/tests/unit/%.o: tests/unit/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call SAY,CC,$@)
+	$(Q)$(COMPILE) -Itests/unit -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(DEFAULTS) $(LIBRARY)
+	$(call SAY,LINK,$@)
+	$(Q)$(LINK) -o $@ $^ $(CORE_LIBS) -lcmocka $(LIBS)
+
 clean:
 	rm -rf build
 
@@ -128,4 +141,4 @@ FORCE:
 
 .PHONY: all clean FORCE
 
--include $(wildcard $(BUILD)/*/*.d)
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/tests/*/*.d)

@@ -83,6 +83,8 @@ put_rule(const struct rule *rule)
 	put_list(rule->status);
 	fputs(", .code = ", stdout);
 	put_codes(rule->code);
+	fputs(", .system = ", stdout);
+	put_string(rule->system);
 	fputs(",\n\t  .cause = ", stdout);
 	put_string(rule->cause);
 	fputs(", .blocklist = ", stdout);

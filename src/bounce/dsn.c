@@ -36,8 +36,8 @@ cut_type(struct span *value)
 		return SPAN_ABSENT;
 	type = span_trim(span_first(*value, semicolon));
 	for (size_t i = 0; i < type.len; i++)
-		if (!ascii_is_alnum(type.p[i]) && type.p[i] != '-' &&
-		    type.p[i] != '.' && type.p[i] != '_')
+		if (!ascii_is_alnum(type.p[i]) &&
+		    span_find_char(SPAN("-._/"), type.p[i]) == SPAN_NONE)
 			return SPAN_ABSENT;
 	*value = span_trim(span_from(*value, semicolon + 1));
 	return type;

@@ -11,6 +11,7 @@
 struct mention {
 	struct span address;
 	struct span note;	/* the lines about it, absent: none yet */
+	struct span before;	/* the line right above it */
 	struct span answer;	/* what its server said in a transcript */
 	struct span server;
 };
@@ -22,6 +23,7 @@ struct reader {
 	struct mention *mentions;
 	size_t n, capacity;
 	size_t current;		/* whose note is being read; n: nobody's */
+	struct span above;	/* the line before, absent: an empty one */
 	struct span commanded;	/* address of the last RCPT TO */
 	struct span server;	/* who is being talked to */
 	struct span answer;	/* the last answer, to whatever command */
@@ -60,9 +62,8 @@ static struct span
 bare_line(struct span line)
 {
 	line = span_trim(line);
-	while (line.len > 0 && (line.p[0] == '*' || line.p[0] == '-' ||
-	    line.p[0] == '=' || line.p[0] == '+' || line.p[0] == '_' ||
-	    ascii_is_blank(line.p[0])))
+	while (line.len > 0 && (span_find_char(SPAN("*-=+_|#~"),
+	    line.p[0]) != SPAN_NONE || ascii_is_blank(line.p[0])))
 		line = span_from(line, 1);
 	return line;
 }
@@ -166,6 +167,7 @@ begin_note(struct reader *reader, struct span address, const char *line,
 	if (m->note.p != NULL && reply_find(m->note, &code) != SPAN_NONE)
 		return;
 	m->note = (struct span){ p, 0 };
+	m->before = reader->above;
 	reader->current = (size_t)(m - reader->mentions);
 }
 
@@ -203,6 +205,24 @@ take_verdict(struct reader *reader, struct span address, const char *line,
 	reader->answer = SPAN_ABSENT;
 }
 
+/*
+ * Inside a note, an indented line that begins with the note's own address is
+ * a reply that was wrapped: "said: 550\n    <name@domain>: User unknown".
+ */
+static bool
+continues_note(const struct reader *reader, struct span line,
+    struct span address)
+{
+	const struct mention *m;
+
+	if (reader->current >= reader->n || !ascii_is_blank(line.p[0]) ||
+	    reader->above.len == 0)
+		return false;
+	m = &reader->mentions[reader->current];
+	return span_equal_nocase(m->address, address) &&
+	    reader->above.p >= m->note.p - 400;
+}
+
 /* Lines that begin with an address. */
 static bool
 read_address_line(struct reader *reader, struct span line)
@@ -216,6 +236,8 @@ read_address_line(struct reader *reader, struct span line)
 		return true;
 	}
 	len = address_dressed_at(bare, &address);
+	if (len > 0 && continues_note(reader, line, address))
+		return false;
 	if (len == 0) {
 		/* "550 5.1.1 <name@domain>... User unknown": Sendmail. */
 		struct span rest = bare;
@@ -248,12 +270,16 @@ read_label(struct reader *reader, struct span line)
 	struct span bare = bare_line(line), address;
 	const struct span *label = words_at_start(bare, recipient_labels,
 	    nrecipient_labels);
-	size_t len;
+	size_t start, len;
 
-	if (label == NULL || address_find(span_from(bare, label->len),
-	    &address, &len) == SPAN_NONE)
+	if (label == NULL)
 		return false;
-	begin_note(reader, address, line.p, line.p);
+	bare = span_from(bare, label->len);
+	start = address_find(bare, &address, &len);
+	if (start == SPAN_NONE)
+		return false;
+	reader->above = span_trim(line);
+	begin_note(reader, address, line.p, bare.p + start + len);
 	return true;
 }
 
@@ -262,16 +288,20 @@ static bool
 read_lead_in(struct reader *reader, struct span line)
 {
 	struct span address;
-	size_t at, len;
+	size_t at, start, len;
 
 	if (span_find_char(line, '@') == SPAN_NONE)
 		return false;
 	for (size_t i = 0; i < nlead_ins; i++) {
 		at = span_find_nocase(line, lead_ins[i]);
-		if (at == SPAN_NONE || address_find(span_from(line,
-		    at + lead_ins[i].len), &address, &len) == SPAN_NONE)
+		if (at == SPAN_NONE)
 			continue;
-		begin_note(reader, address, line.p, line.p);
+		at += lead_ins[i].len;
+		start = address_find(span_from(line, at), &address, &len);
+		if (start == SPAN_NONE)
+			continue;
+		reader->above = span_trim(line);
+		begin_note(reader, address, line.p, line.p + at + start + len);
 		return true;
 	}
 	return false;
@@ -361,6 +391,9 @@ read_transcript_line(struct reader *reader, struct span line)
 	    sizeof(said_by_them) / sizeof(said_by_them[0]));
 	if (mark == NULL)
 		return false;
+	/* Courier writes the answer right below the address. */
+	if (reader->current < reader->n && reader->commanded.p == NULL)
+		reader->commanded = reader->mentions[reader->current].address;
 	end_note(reader, line.p);
 	take_answer(reader, span_from(line, mark->len));
 	return true;
@@ -374,40 +407,51 @@ read_lines(struct reader *reader)
 	while (span_next_line(&rest, &line)) {
 		struct span trimmed = span_trim(line);
 
-		if (trimmed.len == 0 || is_other_label(trimmed))
-			continue;
-		if (read_transcript_line(reader, line))
-			continue;
-		if (read_address_line(reader, line) ||
-		    read_label(reader, line))
-			continue;
-		if (reader->current < reader->n)
-			continue;	/* a line of the note */
-		read_lead_in(reader, line);
+		/* Inside a note, any other line is a part of it. */
+		if (trimmed.len > 0 && !is_other_label(trimmed) &&
+		    !read_transcript_line(reader, line) &&
+		    !read_address_line(reader, line) &&
+		    !read_label(reader, line) &&
+		    reader->current >= reader->n)
+			read_lead_in(reader, line);
+		reader->above = trimmed;
 	}
 	end_note(reader, reader->text.p + reader->text.len);
 }
 
-/* Returns the lines of text up to an empty line or a trailer. */
+/* Returns the first lines of text up to an empty line or a trailer. */
 static struct span
 first_paragraph(struct span text)
 {
-	struct span rest, line;
-	const char *end;
+	struct span rest = text, line;
+	struct span paragraph = { text.p, 0 };
 
-	while (text.len > 0 && ascii_is_space(text.p[0]))
-		text = span_from(text, 1);
-	rest = text;
-	end = text.p;
 	while (span_next_line(&rest, &line)) {
 		struct span trimmed = span_trim(line);
+		bool ends = trimmed.len == 0 ||
+		    words_at_start(trimmed, trailers, ntrailers) != NULL;
 
-		if (trimmed.len == 0 ||
-		    words_at_start(trimmed, trailers, ntrailers) != NULL)
+		if (ends && paragraph.len > 0)
 			break;
-		end = line.p + line.len;
+		if (ends)
+			paragraph.p = rest.p;
+		else
+			paragraph.len = (size_t)(line.p + line.len -
+			    paragraph.p);
 	}
-	return (struct span){ text.p, (size_t)(end - text.p) };
+	return span_trim(paragraph);
+}
+
+/* Returns text from the beginning of the paragraph in which at stands. */
+static struct span
+paragraph_around(struct span text, size_t at)
+{
+	size_t start = at;
+
+	while (start > 1 && !(text.p[start - 1] == '\n' &&
+	    (text.p[start - 2] == '\n' || text.p[start - 2] == '\r')))
+		start--;
+	return first_paragraph(span_from(text, start > 1 ? start : 0));
 }
 
 /* "(in reply to RCPT TO command)" is Postfix's, not the server's. */
@@ -433,18 +477,57 @@ reason_in(struct span note)
 	int code;
 
 	at = reply_find(note, &code);
-	if (at != SPAN_NONE)
-		return first_paragraph(span_from(note, at));
+	if (at != SPAN_NONE) {
+		reason = first_paragraph(span_from(note, at));
+		/* "mailbox is full, error 552": the words stand before it. */
+		return reason.len > 4 ? reason : paragraph_around(note, at);
+	}
 	mark = words_inside(note, reason_marks, nreason_marks, &at);
 	if (mark != NULL) {
 		reason = first_paragraph(span_from(note, at + mark->len));
 		if (reason.len > 0)
 			return reason;
 	}
-	while (note.len > 0 && (ascii_is_space(note.p[0]) ||
-	    note.p[0] == ':' || note.p[0] == ','))
-		note = span_from(note, 1);
-	return first_paragraph(note);
+	return SPAN_ABSENT;
+}
+
+/* Does the line hold a letter, a digit, or anything beyond ASCII? */
+static bool
+has_words(struct span line)
+{
+	for (size_t i = 0; i < line.len; i++)
+		if (ascii_is_alnum(line.p[i]) || ascii_is_8bit(line.p[i]))
+			return true;
+	return false;
+}
+
+/*
+ * The words about a recipient when there is no reply: what follows the
+ * address; if that is nothing, the words in front of it; both, where they
+ * stand in one paragraph.
+ */
+static struct span
+words_about(const struct mention *m)
+{
+	struct span rest = m->note, line, words;
+	bool led_in = m->before.p != NULL && m->note.p >= m->before.p &&
+	    m->note.p <= m->before.p + m->before.len;
+
+	if (!span_next_line(&rest, &line))
+		return m->before;
+	if (has_words(line) && !led_in)
+		return first_paragraph(span_from(m->note,
+		    (size_t)(line.p - m->note.p)));
+	if (has_words(line))
+		return first_paragraph((struct span){ m->before.p,
+		    (size_t)(m->note.p + m->note.len - m->before.p) });
+	words = first_paragraph(rest);
+	/* "…: <name@domain>" and its next line are one paragraph. */
+	if (led_in && words.p == span_trim(rest).p && rest.len > 0 &&
+	    rest.p[0] != '\n' && rest.p[0] != '\r')
+		return first_paragraph((struct span){ m->before.p,
+		    (size_t)(m->note.p + m->note.len - m->before.p) });
+	return words.len > 0 ? words : m->before;
 }
 
 /* X.4.7: the queue time ran out. */
@@ -486,6 +569,8 @@ fill_recipient(struct reader *reader, struct recipient *recipient,
 
 	if (reason.len == 0)
 		reason = reason_in(m->note);
+	if (reason.len == 0)
+		reason = words_about(m);
 	if (reason.len == 0 || (reply_code_at(reason, &reply.code) == 0 &&
 	    reader->answer.len > 0))
 		reason = reader->answer;
@@ -506,6 +591,8 @@ fill_recipient(struct reader *reader, struct recipient *recipient,
 		recipient->status = reply.status;
 	if (recipient->original.len == 0)
 		recipient->original = origin_in(m->note);
+	if (span_equal_nocase(recipient->original, recipient->address))
+		recipient->original = SPAN_ABSENT;
 	if (recipient->remote.len == 0)
 		recipient->remote = m->server.len > 0 ? m->server :
 		    server_in(m->note);
@@ -629,12 +716,19 @@ fill_lone_recipient(struct reader *reader, struct report *report)
 	recipient = &report->recipients[0];
 	if (reader->n == 1 && recipient->reply.len == 0)
 		fill_recipient(reader, recipient, &reader->mentions[0]);
-	if (recipient->code != 0 || (reader->answer.len == 0 &&
-	    reply_find(reader->text, &code) == SPAN_NONE))
-		return;
-	if (status_find(recipient->reply).class == 0)
-		recipient->reply = SPAN_ABSENT;
-	fill_recipient(reader, recipient, &whole);
+	if (recipient->code == 0 && (reader->answer.len > 0 ||
+	    reply_find(reader->text, &code) != SPAN_NONE)) {
+		if (status_find(recipient->reply).class == 0)
+			recipient->reply = SPAN_ABSENT;
+		fill_recipient(reader, recipient, &whole);
+	}
+	/* No reason stands anywhere in particular: the notice is it. */
+	if (recipient->reply.len == 0) {
+		struct reply reply;
+
+		reply_read(reader->arena, reader->text, &reply);
+		recipient->reply = reply.text;
+	}
 }
 
 /*
@@ -664,7 +758,7 @@ prose_read(struct prose *prose, struct report *report, struct arena *arena,
 	*prose = (struct prose){ .action = ACTION_NONE };
 	text = span_first(text, PROSE_TEXT);
 	prose->copy = cut_copy(&text);
-	reader.text = text;
+	prose->notice = reader.text = text;
 	weigh_sentences(prose, folded(arena, text));
 	read_lines(&reader);
 	share_notes(&reader);

@@ -15,6 +15,7 @@ struct prose {
 	const char *system;	/* NULL: not known */
 	enum action action;	/* ACTION_NONE: not said */
 	unsigned weight;	/* how sure the words are of a bounce */
+	struct span notice;	/* the text without the returned message */
 	struct span copy;	/* the returned message in the text, if any */
 };
 

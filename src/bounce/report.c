@@ -81,9 +81,10 @@ weigh(const struct reading *reading, const struct prose *prose,
 
 	if (failed.len > 0)
 		weight += PROSE_SURE;
+	/* An address with a reply below it is what a bounce is. */
 	for (size_t i = 0; i < report->n; i++)
 		if (report->recipients[i].code >= 400) {
-			weight++;
+			weight += 2;
 			break;
 		}
 	if (report->returned.headers.n > 0)
@@ -152,11 +153,12 @@ static const char *const recipient_fields[] = {
  * message had; with several it cannot be told.
  */
 static void
-take_returned_recipient(const struct reading *reading)
+take_returned_recipient(const struct reading *reading, struct span notice)
 {
 	struct report *report = reading->report;
 	struct arena *arena = reading->message->arena;
 	struct recipient *recipient;
+	struct reply reply;
 	struct span value = SPAN_ABSENT, address, other;
 	size_t at, len, other_len;
 
@@ -169,9 +171,14 @@ take_returned_recipient(const struct reading *reading)
 	    &other, &other_len) != SPAN_NONE)
 		return;
 	recipient = report_add_recipient(report, arena, reading->limits);
-	if (recipient != NULL)
-		recipient->address = charset_to_utf8(arena, SPAN_ABSENT,
-		    address, NULL);
+	if (recipient == NULL)
+		return;
+	recipient->address = charset_to_utf8(arena, SPAN_ABSENT, address,
+	    NULL);
+	reply_read(arena, notice, &reply);
+	recipient->reply = reply.text;
+	recipient->code = reply.code;
+	recipient->status = reply.status;
 }
 
 static bool read_message(const struct reading *reading);
@@ -224,7 +231,7 @@ read_prose(const struct reading *reading)
 		read_wrapped(reading, returned_bytes(reading->message,
 		    &prose));
 		if (report->n == 0)
-			take_returned_recipient(reading);
+			take_returned_recipient(reading, prose.notice);
 	}
 	if (report->n == 0 ||
 	    weigh(reading, &prose, failed, &said) < PROSE_SURE) {

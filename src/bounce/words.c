@@ -112,6 +112,9 @@ const struct sentence sentences[] = {
 	SURE("you are not a member of this mailing list", "fml", FAILED),
 	SURE("duplicated message-id in", "fml", FAILED),
 	SURE("failure reasons", "notes", FAILED),
+	SURE("no valid recipients were found for this message", "smail",
+	    FAILED),
+	SURE("failed addresses follow", "smail", FAILED),
 	SURE("returned because it could not be delivered", NULL, FAILED),
 	SURE("error: invalid user address", "verizon", FAILED),
 	SURE("user's mailbox is full: <", NULL, FAILED),
@@ -148,6 +151,9 @@ const struct sentence sentences[] = {
 	SURE("\351\205\215\344\277\241\343\201\247\343\201\215\343\201\276"
 	    "\343\201\233\343\202\223\343\201\247\343\201\227\343\201\237",
 	    NULL, FAILED),
+	SURE("\345\261\212\343\201\215\343\201\276\343\201\233"
+	    "\343\202\223\343\201\247\343\201\227\343\201\237",
+	    NULL, FAILED),
 	SURE("\351\200\200\344\277\241", NULL, FAILED),
 	/* Words that fit a bounce, and other mail too. */
 	LIKELY("delivery status notification", ACTION_NONE),
@@ -159,6 +165,9 @@ const struct sentence sentences[] = {
 	LIKELY("cannot be delivered", FAILED),
 	LIKELY("not delivered", FAILED),
 	LIKELY("unable to deliver", FAILED),
+	LIKELY("could not deliver", FAILED),
+	LIKELY("could not be reached", FAILED),
+	LIKELY("was rejected", FAILED),
 	LIKELY("undeliverable", FAILED),
 	LIKELY("mailbox is full", FAILED),
 	LIKELY("user unknown", FAILED),
@@ -242,6 +251,7 @@ const struct span lead_ins[] = {
 	SPAN_INIT("deliver the message to"),
 	SPAN_INIT("deliver message to"),
 	SPAN_INIT("deliver mail to"),
+	SPAN_INIT("could not deliver to"),
 	SPAN_INIT("deliver to"),
 	SPAN_INIT("delivered to"),
 	SPAN_INIT("delivery to"),
@@ -353,6 +363,8 @@ const struct span recipient_labels[] = {
 	SPAN_INIT("failed recipient:"), SPAN_INIT("final-recipient:"),
 	SPAN_INIT("rcpt to:"), SPAN_INIT("could not be delivered to:"),
 	SPAN_INIT("unknown user:"), SPAN_INIT("empf\303\244nger:"),
+	SPAN_INIT("\345\256\233\345\205\210:"),	/* atesaki */
+	SPAN_INIT("\345\256\233\345\205\210\357\274\232"),
 };
 const size_t nrecipient_labels = COUNT(recipient_labels);
 

@@ -80,12 +80,13 @@ find_by_codes(struct finding *finding, struct matcher *matcher,
 		return;
 	if (matcher_find(matcher, evidence, RULES_WITH_CODE,
 	    finding->rule == NULL ? NULL : unnamed, &match))
-		take_match(finding, matcher, &match, DECIDED_BY_CODE);
+		take_match(finding, matcher, &match, match.rule->code != NULL ?
+		    DECIDED_BY_CODE : DECIDED_BY_TEXT);
 }
 
 void
 cause_find(struct finding *finding, struct matcher *matcher,
-    const struct recipient *recipient, struct span reporting_mta)
+    const struct recipient *recipient, const struct report *report)
 {
 	const struct cause *unnamed = cause_by_id(matcher->causes,
 	    matcher->ncauses, UNNAMED);
@@ -94,9 +95,10 @@ cause_find(struct finding *finding, struct matcher *matcher,
 	struct evidence evidence = {
 		.text = recipient->reply,
 		.server = recipient->remote.len > 0 ? recipient->remote :
-		    reporting_mta,
+		    report->reporting_mta,
 		.status = recipient->status,
-		.code = recipient->code
+		.code = recipient->code,
+		.system = report->system
 	};
 
 	*finding = (struct finding){ .cause = unnamed };

@@ -36,11 +36,11 @@ struct finding {
  * Names the cause for a recipient, by the order of evidence: text rules,
  * status rules (a provider's own before IANA's), code rules. Action delivered,
  * relayed or expanded needs no reply. A time-out of the queue gives way to a
- * concrete reason in the same reply. Finds reason-not-given where nothing
+ * concrete reason in the same reply. report says who wrote the notice. Finds reason-not-given where nothing
  * decides. matcher is the caller's, one a message.
  */
 void cause_find(struct finding *finding, struct matcher *matcher,
-    const struct recipient *recipient, struct span reporting_mta);
+    const struct recipient *recipient, const struct report *report);
 
 /* Returns "text", "status", "code" or "none". */
 const char *decided_by_name(enum decided_by decided_by);

@@ -168,8 +168,9 @@ rule_fault(const struct rule *rule, struct compiled *compiled, bool check,
 
 	if (compiled->cause == NULL)
 		return "its cause is not known";
-	if (rule->text == NULL && rule->status == NULL && rule->code == NULL)
-		return "it has neither text nor status nor code";
+	if (rule->text == NULL && rule->status == NULL &&
+	    rule->code == NULL && rule->system == NULL)
+		return "it has neither text nor status nor code nor system";
 	for (size_t i = 0; rule->status != NULL && rule->status[i] != NULL;
 	    i++)
 		if (!status_pattern_is_valid(rule->status[i]))
@@ -321,6 +322,13 @@ server_matches(const struct rule *rule, struct span server)
 }
 
 static bool
+system_matches(const struct rule *rule, const char *system)
+{
+	return rule->system == NULL ||
+	    (system != NULL && strcmp(rule->system, system) == 0);
+}
+
+static bool
 code_matches(const struct rule *rule, int code)
 {
 	if (rule->code == NULL)
@@ -402,7 +410,8 @@ try_rule(struct matcher *matcher, const struct ruleset *set, size_t number,
 	const struct rule *rule = &set->book->rules[number];
 	struct span text = span_first(evidence->text, TEXT_LIMIT);
 
-	if (!code_matches(rule, evidence->code) ||
+	if (!system_matches(rule, evidence->system) ||
+	    !code_matches(rule, evidence->code) ||
 	    !status_matches(rule, evidence->status) ||
 	    !server_matches(rule, evidence->server))
 		return false;

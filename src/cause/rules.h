@@ -58,6 +58,7 @@ struct rule {
 	const char *const *from;	/* globs for the answering server */
 	const char *const *status;	/* "5.7.1", "*.7.25" */
 	const int *code;
+	const char *system;		/* who wrote the notice: "exim" */
 	const char *cause;		/* id */
 	const char *blocklist;		/* name of a blocklist section */
 	const char *const *example;	/* replies that it must match */
@@ -121,6 +122,7 @@ struct evidence {
 	struct span server;	/* absent if not known */
 	struct status status;
 	int code;
+	const char *system;	/* of the report, NULL if not known */
 };
 
 /* What a matcher may spend. */
@@ -151,7 +153,7 @@ enum rule_level {
 	RULES_WITH_TEXT,
 	RULES_WITH_STATUS_AND_SERVER,
 	RULES_WITH_STATUS,
-	RULES_WITH_CODE,
+	RULES_WITH_CODE,	/* or only with a system */
 	RULE_LEVELS
 };
 

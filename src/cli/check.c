@@ -28,7 +28,7 @@ evidence_of(struct checking *checking, const struct rule *rule,
 
 	reply_read(&checking->arena, span_of(example), &reply);
 	*evidence = (struct evidence){ reply.text, span_of(rule->server),
-	    reply.status, reply.code };
+	    reply.status, reply.code, rule->system };
 	return reply.text.p != NULL;
 }
 

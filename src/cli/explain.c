@@ -72,7 +72,7 @@ name_cause(const struct explain_call *call, struct explained *e)
 	};
 
 	e->recipient.action = ACTION_FAILED;
-	cause_find(&e->finding, &matcher, &e->recipient, SPAN_ABSENT);
+	cause_find(&e->finding, &matcher, &e->recipient, &e->report);
 	matcher_release(&matcher);
 }
 

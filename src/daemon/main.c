@@ -96,7 +96,11 @@ housekeeping(void *argument)
 {
 	const struct timespec period = { METRICS_PERIOD, 0 };
 	const sigset_t *signals = argument;
+	sigset_t all;
 
+	/* The signals that end the daemon are libmilter's to take. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	for (;;) {
 		if (sigtimedwait(signals, NULL, &period) == SIGUSR1)
 			reload();

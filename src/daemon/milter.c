@@ -2,6 +2,7 @@
 #include "daemon/milter.h"
 
 #include <libmilter/mfapi.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdatomic.h>
@@ -15,6 +16,7 @@
 
 #include "app/log.h"
 #include "app/metrics.h"
+#include "base/buf.h"
 #include "bounce/detect.h"
 #include "daemon/current.h"
 #include "edit/annotate.h"
@@ -334,16 +336,37 @@ apply_header(SMFICTX *ctx, struct arena *arena,
 }
 
 static bool
-replace_body(void *context, struct span piece)
+add_piece(void *context, struct span piece)
 {
-	/* libmilter only reads them. */
-	return smfi_replacebody(context, (unsigned char *)(uintptr_t)piece.p,
-	    (int)piece.len) == MI_SUCCESS;
+	buf_add_span(context, piece);
+	return true;
+}
+
+/*
+ * Replaces the body in one call, and then says something else at once: until
+ * Postfix hears that, a broken connection would leave it with half a body,
+ * and default_action=accept would take that for the mail.
+ */
+static bool
+replace_body(SMFICTX *ctx, const struct edit_list *edits,
+    const struct message *message)
+{
+	struct span body;
+	struct buf out;
+
+	buf_init(&out, message->arena);
+	buf_reserve(&out, message->bytes.len + 65536);
+	edit_write_body(edits, message, add_piece, &out);
+	body = buf_span(&out);
+	/* libmilter only reads the bytes. */
+	return body.p != NULL && body.len <= INT_MAX && smfi_replacebody(ctx,
+	    (unsigned char *)(uintptr_t)body.p, (int)body.len) ==
+	    MI_SUCCESS && smfi_progress(ctx) == MI_SUCCESS;
 }
 
 /*
  * Hands the edits to libmilter: deletions, then insertions so that the first
- * comes to stand on top, the body last and whole.
+ * comes to stand on top, the body last.
  */
 static bool
 apply(SMFICTX *ctx, const struct edit_list *edits,
@@ -357,8 +380,7 @@ apply(SMFICTX *ctx, const struct edit_list *edits,
 		if (edits->headers[i - 1].operation == HEADER_INSERT &&
 		    !apply_header(ctx, message->arena, &edits->headers[i - 1]))
 			return false;
-	return edits->nbody == 0 || edit_write_body(edits, message,
-	    replace_body, ctx);
+	return edits->nbody == 0 || replace_body(ctx, edits, message);
 }
 
 static void
@@ -538,14 +560,20 @@ milter_open(const char *socket)
 	return true;
 }
 
+/* How long mails may take to end when the daemon does: in 10 ms. */
+#define DRAIN 3000
+
 int
 milter_serve(bool *idle)
 {
 	const struct timespec moment = { 0, 10 * 1000 * 1000 };
+	const struct timespec verdict = { 0, 100 * 1000 * 1000 };
 	int result = smfi_main();
 
-	for (int i = 0; i < 100 && atomic_load(&running) > 0; i++)
+	for (int i = 0; i < DRAIN && atomic_load(&running) > 0; i++)
 		nanosleep(&moment, NULL);
+	/* libmilter writes its verdict after the callback has returned. */
+	nanosleep(&verdict, NULL);
 	*idle = atomic_load(&running) == 0;
 	return result == MI_SUCCESS ? 0 : 1;
 }

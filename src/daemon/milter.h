@@ -16,8 +16,8 @@
 bool milter_open(const char *socket);
 
 /* Serves until a signal ends it (SIGTERM, SIGINT, SIGHUP); returns 0 if that
- * was in order. Then no mail is being worked on any more, or a moment passed
- * in vain: false in *idle. */
+ * was in order. Then no mail is being worked on any more, or half a minute
+ * passed in vain: false in *idle. */
 int milter_serve(bool *idle);
 
 #endif

@@ -49,7 +49,7 @@ find_causes(struct annotation *annotation, const struct annotator *annotator,
 		return false;
 	for (size_t i = 0; i < report->n; i++) {
 		cause_find(&annotation->findings[i], &matcher,
-		    &report->recipients[i], report->reporting_mta);
+		    &report->recipients[i], report);
 		suggest_domain(&annotation->findings[i], annotator,
 		    &report->recipients[i]);
 	}

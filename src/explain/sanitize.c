@@ -62,7 +62,7 @@ sanitize_value(struct arena *arena, struct span value, size_t max,
 		if (is_unseen(c))
 			continue;
 		if (characters >= max) {
-			buf_add_string(&out, "\342\200\246");
+			buf_add_string(&out, "...");
 			break;
 		}
 		if (space)

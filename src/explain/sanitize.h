@@ -15,7 +15,7 @@
 /*
  * Returns value as one line of UTF-8: invalid bytes become U+FFFD, controls
  * and characters that steer the direction of text or are invisible go, white
- * space is folded, and what is longer than max characters is cut with "…".
+ * space is folded, and what is longer than max characters is cut, with "...".
  * With spell_at, every '@' becomes " (at) ", since an address in the text of a
  * bounce without a status part is taken by other programs for a recipient.
  * Absent if the arena failed.
