@@ -134,11 +134,68 @@ $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(DEFAULTS) $(LIBRARY)
 	$(call SAY,LINK,$@)
 	$(Q)$(LINK) -o $@ $^ $(CORE_LIBS) -lcmocka $(LIBS)
 
+# Fragments of the tests; each names its programs and how they are built.
+-include $(wildcard tests/milter/milter.mk tests/fuzz/fuzz.mk \
+    tests/edit/edit.mk tests/bench/bench.mk)
+
+# Every test. As root it installs what is missing; the end-to-end tests start
+# mail servers of their own and need root for that.
+TESTS_MILTER = $(BUILD)/tests/milter/test_milter
+CHECKS = \
+	'tests/layers.sh $(BUILD) $(COMPILE)' \
+	$(UNIT:%='CMOCKA_MESSAGE_OUTPUT=TAP %') \
+	'$(PYTHON) tests/lang/test_lang.py $(BUILD)/whybounce' \
+	'$(PYTHON) tests/cli/test_cli.py $(BUILD)/whybounce' \
+	'$(PYTHON) tests/cli/test_install.py $(MAKE)' \
+	$(CHECKS_EDIT) $(CHECKS_MILTER) $(CHECKS_FUZZ) \
+	'$(PYTHON) tests/mta/test_mta.py $(BUILD)/whybounced'
+
+check: packages-check
+	@$(MAKE) --no-print-directory check-programs
+	@tests/run $(CHECKS)
+
+check-programs: all $(UNIT) $(PROGRAMS_EDIT) $(PROGRAMS_MILTER) \
+    $(PROGRAMS_FUZZ)
+
+check-unit: all $(UNIT)
+	@tests/run $(UNIT:%='CMOCKA_MESSAGE_OUTPUT=TAP %')
+
+check-layers: $(LIBRARY)
+	@tests/run 'tests/layers.sh $(BUILD) $(COMPILE)'
+
+packages-%:
+	@contrib/install-packages $*
+
+# Bounces from a private Postfix, explained; as root.
+demo: packages-check
+	@$(MAKE) --no-print-directory all
+	@$(PYTHON) tests/mta/demo.py $(BUILD)/whybounced
+
+INSTALL = install
+install: all
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) \
+	    $(DESTDIR)$(SYSCONFDIR)/whybounced $(DESTDIR)$(DATADIR)
+	$(INSTALL) -m 755 $(BUILD)/whybounce $(DESTDIR)$(BINDIR)
+	$(INSTALL) -m 755 $(BUILD)/whybounced $(DESTDIR)$(SBINDIR)
+	test -e $(DESTDIR)$(SYSCONFDIR)/whybounced/whybounced.conf || \
+	    $(INSTALL) -m 644 conf/whybounced.conf \
+	    $(DESTDIR)$(SYSCONFDIR)/whybounced
+	for page in $(wildcard src/man/*.[158]); do \
+	    section=$${page##*.}; \
+	    $(INSTALL) -d $(DESTDIR)$(MANDIR)/man$$section && \
+	    $(INSTALL) -m 644 $$page $(DESTDIR)$(MANDIR)/man$$section || \
+	    exit 1; done
+
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/whybounce $(DESTDIR)$(SBINDIR)/whybounced
+	rm -f $(foreach p,$(notdir $(wildcard src/man/*.[158])),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(p)))/$(p))
+
 clean:
 	rm -rf build
 
 FORCE:
 
-.PHONY: all clean FORCE
+.PHONY: all check check-programs check-unit check-layers clean demo install \
+    uninstall FORCE
 
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/tests/*/*.d)

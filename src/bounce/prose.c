@@ -582,6 +582,10 @@ fill_recipient(struct reader *reader, struct recipient *recipient,
 		recipient->status = reply.status;
 		recipient->code = reply.code;
 	}
+	/* The same words, with what stands around them in the notice. */
+	if (recipient->code == 0 && recipient->reply.len > 8 &&
+	    span_find(reply.text, recipient->reply) != SPAN_NONE)
+		recipient->reply = SPAN_ABSENT;
 	if (recipient->reply.len == 0)
 		recipient->reply = without_command(reply.text);
 	if (recipient->code == 0)

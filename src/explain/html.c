@@ -83,15 +83,26 @@ add_style(struct buf *out, const char *style, const char *colour)
 	buf_add_char(out, '"');
 }
 
-/* Appends text escaped and wrapped into lines. */
+/*
+ * Appends text escaped, in lines that no mail program cuts. Where no blank
+ * stands (Japanese), the line ends inside a tag, or it would be seen as one.
+ */
 static void
 add_text(struct buf *out, struct span text)
 {
-	struct buf wrapped;
+	struct text_lines lines;
+	struct span line;
+	bool spaced, first = true;
 
-	buf_init(&wrapped, out->arena);
-	text_wrap(&wrapped, text, 0, 0);
-	add_escaped(out, span_trim(buf_span(&wrapped)));
+	if (!text_lines_init(&lines, out->arena, text, 0, 0)) {
+		out->failed = true;
+		return;
+	}
+	for (; text_lines_next(&lines, &line, &spaced); first = false) {
+		if (!first)
+			buf_add_string(out, spaced ? "\n" : "<wbr\n>");
+		add_escaped(out, line);
+	}
 }
 
 static void

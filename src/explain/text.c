@@ -7,7 +7,19 @@
 #include "base/ascii.h"
 #include "explain/sanitize.h"
 
-/* Keeps words that hold an address or a link in one piece. */
+/* Is this an address, a link or a domain, as far as its shape tells? */
+static bool
+is_one_piece(struct span word)
+{
+	size_t dot = span_find_char(word, '.');
+
+	return span_find_char(word, '@') != SPAN_NONE ||
+	    span_find(word, SPAN("://")) != SPAN_NONE ||
+	    (dot != SPAN_NONE && dot + 1 < word.len &&
+	    ascii_is_alnum(word.p[dot + 1]));
+}
+
+/* Keeps such words of ASCII whole. */
 static void
 prohibit_breaks(struct span text, char *overrides)
 {
@@ -15,50 +27,67 @@ prohibit_breaks(struct span text, char *overrides)
 
 	memset(overrides, UC_BREAK_UNDEFINED, text.len);
 	for (size_t i = 0; i <= text.len; i++) {
-		struct span word;
-
-		if (i < text.len && !ascii_is_space(text.p[i]))
+		if (i < text.len && !ascii_is_space(text.p[i]) &&
+		    !ascii_is_8bit(text.p[i]))
 			continue;
-		word = span_first(span_from(text, start), i - start);
-		if (span_find_char(word, '@') != SPAN_NONE ||
-		    span_find(word, SPAN("://")) != SPAN_NONE)
+		if (is_one_piece(span_first(span_from(text, start),
+		    i - start)))
 			for (size_t k = start + 1; k < i; k++)
 				overrides[k] = UC_BREAK_PROHIBITED;
 		start = i + 1;
 	}
 }
 
-void
-text_wrap(struct buf *out, struct span text, size_t column, size_t indent)
+bool
+text_lines_init(struct text_lines *lines, struct arena *arena,
+    struct span text, size_t column, size_t indent)
 {
-	char *overrides, *breaks;
-	size_t start = 0;
+	char *overrides = arena_alloc(arena, text.len * 2 + 1);
 
-	if (text.len == 0)
-		return;
-	overrides = arena_alloc(out->arena, text.len * 2);
-	if (overrides == NULL) {
-		out->failed = true;
-		return;
-	}
-	breaks = overrides + text.len;
+	if (overrides == NULL)
+		return false;
+	*lines = (struct text_lines){ text, overrides + text.len, 0 };
 	prohibit_breaks(text, overrides);
 	u8_width_linebreaks((const uint8_t *)text.p, text.len,
 	    (int)(TEXT_COLUMNS - indent), (int)(column - indent), 0,
-	    overrides, "UTF-8", breaks);
-	for (size_t i = 0; i <= text.len; i++) {
-		struct span line;
+	    overrides, "UTF-8", overrides + text.len);
+	return true;
+}
 
-		if (i < text.len && breaks[i] != UC_BREAK_POSSIBLE &&
-		    breaks[i] != UC_BREAK_MANDATORY)
-			continue;
-		line = span_trim(span_first(span_from(text, start),
-		    i - start));
-		if (start > 0)
+bool
+text_lines_next(struct text_lines *lines, struct span *line, bool *spaced)
+{
+	size_t start = lines->at, end = start + 1;
+
+	if (start >= lines->text.len)
+		return false;
+	while (end < lines->text.len &&
+	    lines->breaks[end] != UC_BREAK_POSSIBLE &&
+	    lines->breaks[end] != UC_BREAK_MANDATORY)
+		end++;
+	*spaced = start > 0 && ascii_is_space(lines->text.p[start - 1]);
+	*line = span_trim(span_first(span_from(lines->text, start),
+	    end - start));
+	lines->at = end;
+	return true;
+}
+
+void
+text_wrap(struct buf *out, struct span text, size_t column, size_t indent)
+{
+	struct text_lines lines;
+	struct span line;
+	bool spaced, first = true;
+
+	if (!text_lines_init(&lines, out->arena, text, column, indent)) {
+		out->failed = true;
+		return;
+	}
+	for (; text_lines_next(&lines, &line, &spaced); first = false) {
+		if (!first)
 			buf_add_chars(out, ' ', indent);
 		buf_add_span(out, line);
 		buf_add_char(out, '\n');
-		start = i;
 	}
 }
 

@@ -5,6 +5,8 @@
 #ifndef EXPLAIN_TEXT_H
 #define EXPLAIN_TEXT_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/span.h"
@@ -23,11 +25,31 @@ struct span text_render(struct arena *arena,
     const struct explanation *explanation);
 
 /*
- * Appends text wrapped to TEXT_COLUMNS columns, the first line after what
- * stands there already (column), the others indented by indent spaces; ends
- * with LF. Breaks where Unicode allows it (UAX 14), never inside an address
- * or a link.
+ * The lines of a text that is wrapped to TEXT_COLUMNS columns. Breaks stand
+ * where Unicode allows them (UAX 14), never inside an address, a domain or a
+ * link.
  */
+struct text_lines {
+	struct span text;
+	const char *breaks;	/* one byte for each of the text */
+	size_t at;
+};
+
+/*
+ * Begins the lines of text: the first follows column columns that are taken
+ * already, the others indent of them. False if the arena failed.
+ */
+bool text_lines_init(struct text_lines *lines, struct arena *arena,
+    struct span text, size_t column, size_t indent);
+
+/*
+ * Gives the next line without blanks at its ends; *spaced says whether a
+ * blank stood between it and the one before. False after the last.
+ */
+bool text_lines_next(struct text_lines *lines, struct span *line,
+    bool *spaced);
+
+/* Appends text wrapped, lines after the first indented, each ended with LF. */
 void text_wrap(struct buf *out, struct span text, size_t column,
     size_t indent);
 
