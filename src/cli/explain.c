@@ -53,13 +53,8 @@ read_reply(struct recipient *recipient, struct arena *arena, struct span text)
 	recipient->code = reply.code;
 	recipient->status = reply.status;
 	recipient->action = ACTION_FAILED;
-	if (reply.code >= 200 && reply.code < 400)
-		recipient->action = ACTION_DELIVERED;
-	else if (reply.code == 0 && reply.status.class == 2)
-		recipient->action = ACTION_DELIVERED;
 }
 
-/* 2xx and 3xx are explained by their own words; they delivered nothing. */
 static void
 name_cause(const struct explain_call *call, struct explained *e)
 {
@@ -71,7 +66,6 @@ name_cause(const struct explain_call *call, struct explained *e)
 		.deadline = matcher_clock() + annotator->time_limit
 	};
 
-	e->recipient.action = ACTION_FAILED;
 	cause_find(&e->finding, &matcher, &e->recipient, &e->report);
 	matcher_release(&matcher);
 }
@@ -83,7 +77,8 @@ make_explanation(const struct explain_call *call, struct explained *e,
 	const struct annotator *annotator = &call->settings->annotator;
 	const struct explain_options options = {
 		.languages = &annotator->languages,
-		.language = call->language, .helpdesk = annotator->helpdesk
+		.language = call->language, .helpdesk = annotator->helpdesk,
+		.reply_only = true
 	};
 
 	read_reply(&e->recipient, e->arena, text);

@@ -93,12 +93,16 @@ same_group(const struct teller *teller, size_t a, size_t b)
 }
 
 static void
-tell_result(const struct teller *teller, struct explained_group *group)
+tell_result(const struct teller *teller, struct explained_group *group,
+    const struct cause *cause)
 {
 	const char *key = action_keys[group->action];
 	struct filler filler = { "address", SPAN_ABSENT };
 
-	if (group->naddresses == 0) {
+	if (teller->options->reply_only) {
+		group->result = phrase_of(&teller->phrases, cause->id,
+		    ".title", "");
+	} else if (group->naddresses == 0) {
 		group->result = phrase_of(&teller->phrases, key, ".none", "");
 	} else if (group->naddresses > 1) {
 		group->result = phrase_of(&teller->phrases, key, ".many", "");
@@ -165,15 +169,10 @@ tell_why(const struct teller *teller, struct texts *texts,
 
 /* The value of a parameter as the reader sees it. */
 static struct span
-shown_parameter(const struct teller *teller, const struct finding *finding,
-    const struct parameter *parameter)
+shown_parameter(const struct teller *teller, const char *name,
+    struct span value)
 {
-	struct span value = parameter->value;
-
-	if (strcmp(parameter->name, "list") == 0 && finding->blocklist != NULL)
-		return span_of(finding->blocklist->title);
-	if (strcmp(parameter->name, "limit") == 0 ||
-	    strcmp(parameter->name, "size") == 0)
+	if (strcmp(name, "limit") == 0 || strcmp(name, "size") == 0)
 		value = phrase_size(&teller->phrases, value);
 	return clean(teller, value, EXPLAIN_VALUE);
 }
@@ -190,27 +189,35 @@ tell_parameter(const struct teller *teller, struct texts *texts,
 		    &filler, 1));
 }
 
+/* The block list and its page, by the rule or by what it caught. */
+static void
+tell_blocklist(const struct teller *teller, struct texts *texts,
+    const struct finding *finding)
+{
+	const struct blocklist *list = finding->blocklist;
+
+	if (list == NULL)
+		return;
+	tell_parameter(teller, texts, finding->cause, "list",
+	    span_of(list->title));
+	tell_parameter(teller, texts, finding->cause, "url",
+	    span_of(list->url));
+}
+
+/* In the order of rule_parameter_names, whatever the pattern's is. */
 static void
 tell_parameters(const struct teller *teller, struct texts *texts,
     const struct finding *finding)
 {
-	bool listed = false;
+	tell_blocklist(teller, texts, finding);
+	for (size_t i = 0; i < RULE_PARAMETERS; i++) {
+		const char *name = rule_parameter_names[i];
+		struct span value = finding_parameter(finding, name);
 
-	for (size_t i = 0; i < finding->n; i++) {
-		const struct parameter *parameter = &finding->parameters[i];
-
-		tell_parameter(teller, texts, finding->cause, parameter->name,
-		    shown_parameter(teller, finding, parameter));
-		listed = listed || strcmp(parameter->name, "list") == 0;
+		if (i > 0 || finding->blocklist == NULL)
+			tell_parameter(teller, texts, finding->cause, name,
+			    shown_parameter(teller, name, value));
 	}
-	if (finding->blocklist == NULL)
-		return;
-	if (!listed)
-		tell_parameter(teller, texts, finding->cause, "list",
-		    span_of(finding->blocklist->title));
-	if (finding->blocklist->url != NULL)
-		tell_parameter(teller, texts, finding->cause, "url",
-		    span_of(finding->blocklist->url));
 }
 
 static void
@@ -360,7 +367,7 @@ tell_group(const struct teller *teller, struct explained_group *group,
 	group->action = recipient->action;
 	if (!collect_addresses(teller, group, first, done))
 		return false;
-	tell_result(teller, group);
+	tell_result(teller, group, finding->cause);
 	if (teller->options->backscatter) {
 		add_text(&group->happened,
 		    phrase(&teller->phrases, "backscatter.why"));
@@ -374,7 +381,8 @@ tell_group(const struct teller *teller, struct explained_group *group,
 		tell_delayed(teller, group, recipient, finding);
 	} else {
 		tell_failed(teller, group, recipient, finding);
-		tell_fix(teller, group, finding->cause);
+		if (strcmp(finding->cause->id, "delivered") != 0)
+			tell_fix(teller, group, finding->cause);
 	}
 	set_stations(group, finding->cause);
 	return true;

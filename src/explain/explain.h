@@ -72,6 +72,7 @@ struct explain_options {
 	struct span helpdesk;	/* absent: none */
 	bool spell_at;		/* write addresses as "name (at) domain" */
 	bool backscatter;	/* the message never passed our servers */
+	bool reply_only;	/* a reply without a message: no result */
 };
 
 /*
