@@ -19,6 +19,7 @@ int command_show(int argc, char **argv);
 int command_filter(int argc, char **argv);
 int command_explain(int argc, char **argv);
 int command_check(int argc, char **argv);
+int command_doctor(int argc, char **argv);
 
 /* Tells a fault on standard error as "whybounce: file:line: what". */
 void cli_tell_fault(void *context, const char *file, unsigned line,

@@ -19,6 +19,7 @@ static const struct {
 	{ "explain", command_explain, "what a reply means" },
 	{ "filter", command_filter, "annotate a mail on its way" },
 	{ "check", command_check, "check settings, rules and languages" },
+	{ "doctor", command_doctor, "find what keeps it from working" },
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
