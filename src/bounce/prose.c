@@ -619,7 +619,7 @@ share_notes(struct reader *reader)
 	}
 }
 
-/* Puts every blank, line end and run of them down to one space. */
+/* Text in lower case, with every run of blanks and line ends one space. */
 static struct span
 folded(struct arena *arena, struct span text)
 {
@@ -629,7 +629,7 @@ folded(struct arena *arena, struct span text)
 	buf_reserve(&out, text.len);
 	for (size_t i = 0; i < text.len; i++) {
 		if (!ascii_is_space(text.p[i]))
-			buf_add_char(&out, text.p[i]);
+			buf_add_char(&out, ascii_lower(text.p[i]));
 		else if (out.len > 0 && out.p[out.len - 1] != ' ')
 			buf_add_char(&out, ' ');
 	}
@@ -642,7 +642,7 @@ weigh_sentences(struct prose *prose, struct span text)
 	for (size_t i = 0; i < nsentences; i++) {
 		const struct sentence *sentence = &sentences[i];
 
-		if (span_find_nocase(text, sentence->words) == SPAN_NONE)
+		if (span_find(text, sentence->words) == SPAN_NONE)
 			continue;
 		if (sentence->weight > prose->weight)
 			prose->weight = sentence->weight;

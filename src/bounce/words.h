@@ -14,7 +14,7 @@
 
 /* A sentence that shows what kind of notice this is. */
 struct sentence {
-	struct span words;	/* with single spaces, case folded */
+	struct span words;	/* lower case, with single spaces */
 	const char *system;	/* who writes it; NULL: many do */
 	enum action action;	/* ACTION_NONE: it does not say */
 	unsigned weight;	/* 3: only bounces have it; 1: it fits one */
