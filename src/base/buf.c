@@ -57,12 +57,6 @@ buf_add_string(struct buf *buf, const char *string)
 }
 
 void
-buf_add_char(struct buf *buf, char c)
-{
-	buf_add(buf, &c, 1);
-}
-
-void
 buf_add_chars(struct buf *buf, char c, size_t n)
 {
 	buf_reserve(buf, n);

@@ -23,11 +23,10 @@ struct buf {
 /* Prepares an empty buffer; the arena owns all it will hold. */
 void buf_init(struct buf *buf, struct arena *arena);
 
-/* Append bytes, a span, a C string, one byte, n equal bytes, a number. */
+/* Append bytes, a span, a C string, n equal bytes, a number. */
 void buf_add(struct buf *buf, const void *bytes, size_t len);
 void buf_add_span(struct buf *buf, struct span s);
 void buf_add_string(struct buf *buf, const char *string);
-void buf_add_char(struct buf *buf, char c);
 void buf_add_chars(struct buf *buf, char c, size_t n);
 void buf_add_number(struct buf *buf, unsigned long number);
 
@@ -37,6 +36,16 @@ void buf_add_codepoint(struct buf *buf, unsigned long codepoint);
 
 /* Makes room for len more bytes now, to spare growing later. */
 void buf_reserve(struct buf *buf, size_t len);
+
+/* Appends one byte; here because it is called for every one. */
+static inline void
+buf_add_char(struct buf *buf, char c)
+{
+	if (buf->len < buf->capacity)
+		buf->p[buf->len++] = c;
+	else
+		buf_add(buf, &c, 1);
+}
 
 /*
  * Returns what the buffer holds, absent if it failed. The span stays valid

@@ -61,7 +61,7 @@ detect_header(const struct header_list *headers, struct arena *arena)
 	struct span type = header_parameter(arena,
 	    header_value(headers, "Content-Type"), "report-type");
 	struct span subject = encoded_words_decode(arena,
-	    header_value(headers, "Subject"));
+	    span_first(header_value(headers, "Subject"), DETECT_SUBJECT));
 	size_t at;
 
 	for (size_t i = 0; i < COUNT(other_reports); i++)

@@ -17,6 +17,9 @@
  */
 bool detect_sender(struct span sender);
 
+/* Bytes of a subject that are looked at. */
+#define DETECT_SUBJECT ((size_t)1000)
+
 /* What header fields alone tell. */
 enum header_verdict {
 	HEADER_IS_OTHER,	/* a receipt (RFC 8098), a complaint (RFC

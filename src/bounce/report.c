@@ -56,7 +56,8 @@ static unsigned
 subject_weight(const struct reading *reading, enum action *action)
 {
 	struct span subject = encoded_words_decode(reading->message->arena,
-	    header_value(&reading->message->root->headers, "Subject"));
+	    span_first(header_value(&reading->message->root->headers,
+	    "Subject"), DETECT_SUBJECT));
 
 	for (size_t i = 0; i < nsubjects; i++)
 		if (span_find_nocase(subject, subjects[i].words) !=
@@ -105,6 +106,21 @@ settle_actions(struct report *report, enum action action)
 	}
 }
 
+/* Does the status part say all that words could add? */
+static bool
+is_complete(const struct report *report)
+{
+	for (size_t i = 0; i < report->n; i++) {
+		const struct recipient *recipient = &report->recipients[i];
+
+		if (recipient->code == 0 || recipient->status.subject == 0 ||
+		    (recipient->status.subject == 4 &&
+		    recipient->status.detail == 7))
+			return false;
+	}
+	return report->n > 0;
+}
+
 static void
 read_words(const struct reading *reading, struct span failed,
     struct prose *prose)
@@ -118,7 +134,11 @@ read_words(const struct reading *reading, struct span failed,
 	if (report->n == 0 && span_find_nocase(text,
 	    SPAN("\nFinal-Recipient:")) != SPAN_NONE)
 		dsn_read_text(report, arena, text, reading->limits);
-	prose_read(prose, report, arena, text, failed, reading->limits);
+	if (is_complete(report))
+		prose_weigh(prose, arena, text);
+	else
+		prose_read(prose, report, arena, text, failed,
+		    reading->limits);
 	if (report->returned.headers.n == 0 && prose->copy.len > 0)
 		returned_read_text(&report->returned, arena, prose->copy,
 		    reading->limits);

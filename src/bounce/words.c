@@ -179,6 +179,7 @@ const struct sentence sentences[] = {
 	LIKELY("warning message only", DELAYED),
 };
 const size_t nsentences = COUNT(sentences);
+_Static_assert(COUNT(sentences) <= SENTENCES_MAX, "too many sentences");
 
 const struct sentence subjects[] = {
 	LIKELY("undeliver", FAILED), LIKELY("unzustellbar", FAILED),

@@ -395,7 +395,8 @@ tell_about(const struct teller *teller, struct explanation *explanation)
 	const struct header_list *headers = &teller->report->returned.headers;
 	struct filler fillers[] = {
 		{ "subject", clean(teller, encoded_words_decode(phrases->arena,
-		    header_value(headers, "Subject")), EXPLAIN_SUBJECT) },
+		    span_first(header_value(headers, "Subject"), 16 *
+		    EXPLAIN_SUBJECT)), EXPLAIN_SUBJECT) },
 		{ "date", phrase_date(phrases, header_value(headers,
 		    "Date")) },
 	};

@@ -41,6 +41,7 @@
 static void
 add_escaped(struct buf *out, struct span text)
 {
+	buf_reserve(out, text.len);
 	for (size_t i = 0; i < text.len; i++) {
 		switch (text.p[i]) {
 		case '<':

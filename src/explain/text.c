@@ -6,6 +6,7 @@
 
 #include "base/ascii.h"
 #include "explain/sanitize.h"
+#include "mail/charset.h"
 
 /* Is this an address, a link or a domain, as far as its shape tells? */
 static bool
@@ -38,6 +39,23 @@ prohibit_breaks(struct span text, char *overrides)
 	}
 }
 
+/* ASCII breaks at its blanks; that needs no tables of Unicode. */
+static void
+break_ascii(struct span text, size_t column, size_t indent, char *breaks)
+{
+	size_t blank = 0, start = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		if (column + (i - start) >= TEXT_COLUMNS && blank > start) {
+			breaks[blank] = UC_BREAK_POSSIBLE;
+			start = blank;
+			column = indent;
+		}
+		if (text.p[i] == ' ')
+			blank = i + 1;
+	}
+}
+
 bool
 text_lines_init(struct text_lines *lines, struct arena *arena,
     struct span text, size_t column, size_t indent)
@@ -47,6 +65,10 @@ text_lines_init(struct text_lines *lines, struct arena *arena,
 	if (overrides == NULL)
 		return false;
 	*lines = (struct text_lines){ text, overrides + text.len, 0 };
+	if (charset_is_ascii(text)) {
+		break_ascii(text, column, indent, overrides + text.len);
+		return true;
+	}
 	prohibit_breaks(text, overrides);
 	u8_width_linebreaks((const uint8_t *)text.p, text.len,
 	    (int)(TEXT_COLUMNS - indent), (int)(column - indent), 0,

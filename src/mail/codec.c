@@ -143,12 +143,30 @@ qp_must_encode(struct span line, size_t i, size_t column)
 	    span_starts_nocase(span_from(line, i), SPAN("From "));
 }
 
+/* Is nothing to be done to the line? Most lines are such. */
+static bool
+is_plain_line(struct span line)
+{
+	if (line.len > QP_LINE || (line.len > 0 &&
+	    (qp_must_encode(line, 0, 0) ||
+	    ascii_is_blank(line.p[line.len - 1]))))
+		return false;
+	for (size_t i = 0; i < line.len; i++)
+		if (line.p[i] == '=' || line.p[i] < ' ' || line.p[i] == 0x7f)
+			return false;
+	return true;
+}
+
 static void
 qp_encode_line(struct buf *out, struct span line, const char *eol)
 {
 	static const char hex[] = "0123456789ABCDEF";
 	size_t column = 0;
 
+	if (is_plain_line(line)) {
+		buf_add_span(out, line);
+		return;
+	}
 	for (size_t i = 0; i < line.len; i++) {
 		bool last = i + 1 == line.len;
 		size_t width = qp_must_encode(line, i, column) ? 3 : 1;
@@ -197,7 +215,7 @@ struct encoded_word {
  * RFC 2047 allows 75 characters; mailers write more. The bound keeps a value
  * of many openings without an end from being searched again for each.
  */
-#define LONGEST_WORD 2048
+#define LONGEST_WORD 400
 
 /* Returns the length of the encoded word at the start of s, 0 if none. */
 static size_t
