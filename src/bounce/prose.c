@@ -59,6 +59,8 @@ mention(struct reader *reader, struct span address)
 	return &v[reader->n++];
 }
 
+#define SERVER_TEXT ((size_t)600)
+
 /* A line without what draws it: blanks, bullets, quote marks. */
 static struct span
 bare_line(struct span line)
@@ -309,15 +311,18 @@ read_lead_in(struct reader *reader, struct span line)
 	return false;
 }
 
-/* Remembers which server is being talked to. */
+/* Returns the name of the server that text says answered, on one line. */
 static struct span
-server_in(struct span text)
+server_in(struct arena *arena, struct span text)
 {
 	size_t at, len = 0;
-	const struct span *words = words_inside(text, server_marks,
-	    nserver_marks, &at);
+	const struct span *words;
 	struct span name;
+	struct reply folded;
 
+	reply_read(arena, span_first(text, SERVER_TEXT), &folded);
+	text = folded.text;
+	words = words_inside(text, server_marks, nserver_marks, &at);
 	if (words == NULL)
 		return SPAN_ABSENT;
 	name = span_trim(span_from(text, at + words->len));
@@ -373,7 +378,7 @@ read_transcript_line(struct reader *reader, struct span line)
 	if (span_starts_nocase(line, SPAN("... while talking to ")) ||
 	    span_starts_nocase(line, SPAN("While talking to "))) {
 		end_note(reader, line.p);
-		reader->server = server_in(line);
+		reader->server = server_in(reader->arena, line);
 		reader->answer = reader->commanded = SPAN_ABSENT;
 		return true;
 	}
@@ -517,9 +522,13 @@ words_about(const struct mention *m)
 
 	if (!span_next_line(&rest, &line))
 		return m->before;
-	if (has_words(line) && !led_in)
-		return first_paragraph(span_from(m->note,
-		    (size_t)(line.p - m->note.p)));
+	if (has_words(line) && !led_in) {
+		rest = m->note;
+		while (rest.len > 0 && (rest.p[0] == ':' ||
+		    rest.p[0] == ',' || ascii_is_blank(rest.p[0])))
+			rest = span_from(rest, 1);
+		return first_paragraph(rest);
+	}
 	if (has_words(line))
 		return first_paragraph((struct span){ m->before.p,
 		    (size_t)(m->note.p + m->note.len - m->before.p) });
@@ -601,7 +610,7 @@ fill_recipient(struct reader *reader, struct recipient *recipient,
 		recipient->original = SPAN_ABSENT;
 	if (recipient->remote.len == 0)
 		recipient->remote = m->server.len > 0 ? m->server :
-		    server_in(m->note);
+		    server_in(reader->arena, m->note);
 	if (recipient->evidence.len == 0)
 		recipient->evidence = reason;
 }

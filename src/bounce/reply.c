@@ -5,6 +5,7 @@
 
 #include "base/ascii.h"
 #include "base/buf.h"
+#include "mail/charset.h"
 
 size_t
 reply_code_at(struct span s, int *code)
@@ -154,7 +155,7 @@ add_line(struct buf *out, struct span line, bool first)
 {
 	int code;
 
-	if (out->len > 0)
+	if (out->len > 0 && out->p[out->len - 1] != ' ')
 		buf_add_char(out, ' ');
 	if (first && reply_code_at(line, &code) > 0 && line.len > 3 &&
 	    line.p[3] == '-') {
@@ -162,7 +163,7 @@ add_line(struct buf *out, struct span line, bool first)
 		buf_add_char(out, ' ');
 		line = span_trim(span_from(line, 4));
 	}
-	for (size_t i = 0; i < line.len && out->len < REPLY_LENGTH; i++) {
+	for (size_t i = 0; i < line.len && out->len < REPLY_LENGTH + 4; i++) {
 		bool blank = ascii_is_space(line.p[i]) || line.p[i] == '\0';
 
 		if (blank && out->len > 0 && out->p != NULL &&
@@ -237,13 +238,6 @@ reply_read(struct arena *arena, struct span raw, struct reply *reply)
 			read_codes(reply);
 		first = false;
 	}
-	reply->text = span_trim(buf_span(&out));
-	/* Do not end in the middle of a character. */
-	while (reply->text.len >= REPLY_LENGTH &&
-	    ((unsigned char)reply->text.p[reply->text.len - 1] & 0xc0) == 0x80)
-		reply->text.len--;
-	if (reply->text.len >= REPLY_LENGTH &&
-	    ascii_is_8bit(reply->text.p[reply->text.len - 1]))
-		reply->text.len--;
+	reply->text = span_trim(charset_cut(buf_span(&out), REPLY_LENGTH));
 	read_codes(reply);
 }

@@ -72,8 +72,11 @@ skip_class(struct reader *r)
 			r->p = end != NULL ? end + 2 : r->p + 1;
 			continue;
 		}
-		if (r->p[0] == '\\' && r->p[1] != '\0')
+		if (r->p[0] == '\\' && r->p[1] != '\0') {
 			r->p++;
+			if (*r->p == 'Q')
+				r->lost = true;
+		}
 		r->p++;
 	}
 	if (*r->p == ']')
@@ -90,7 +93,8 @@ read_escape(struct reader *r, char *c)
 	if (*r->p == '\0')
 		return ATOM_OTHER;
 	*c = *r->p++;
-	if (*c == 'Q')
+	/* Octal numbers, references, quoted runs, \cX: not followed. */
+	if (ascii_is_digit(*c) || strchr("QEkgco", *c) != NULL)
 		r->lost = true;
 	if (*c == 'x' && (high = ascii_hex_value(r->p[0])) >= 0 && high < 8 &&
 	    (low = ascii_hex_value(r->p[1])) >= 0) {
@@ -148,8 +152,15 @@ read_group(struct reader *r, struct set *set)
 	bool looks = false;	/* looks around: takes no part */
 
 	r->p++;
+	if (*r->p == '*')	/* (*VERB) */
+		r->lost = true;
 	if (*r->p == '?') {
 		r->p++;
+		/* A comment, a reference, recursion, a condition. */
+		if (*r->p != '\0' && (strchr("#R&(+", *r->p) != NULL ||
+		    ascii_is_digit(*r->p) || (r->p[0] == 'P' &&
+		    r->p[1] != '<')))
+			r->lost = true;
 		if (*r->p == '=' || *r->p == '!') {
 			looks = true;
 			r->p++;
@@ -159,9 +170,11 @@ read_group(struct reader *r, struct set *set)
 			r->p += 2;
 		} else {
 			/* (?:  (?>  (?<name>  (?P<name>  (?i)  (?i: */
+			bool flags = ascii_is_alpha(*r->p) && *r->p != 'P';
+
 			for (; *r->p != '\0' && strchr(":>)|", *r->p) == NULL;
 			    r->p++)
-				if (*r->p == '(')
+				if (*r->p == '(' || (flags && *r->p == 'x'))
 					r->lost = true;
 			if (*r->p != '\0' && *r->p != ')')
 				r->p++;

@@ -11,6 +11,7 @@
 
 #include "base/ascii.h"
 #include "cause/prefilter.h"
+#include "mail/charset.h"
 
 const char *const fix_names[] = {
 	"sender", "recipient", "sender-admin", "recipient-admin", "admins",
@@ -408,7 +409,7 @@ try_rule(struct matcher *matcher, const struct ruleset *set, size_t number,
     const struct evidence *evidence, struct match *match)
 {
 	const struct rule *rule = &set->book->rules[number];
-	struct span text = span_first(evidence->text, TEXT_LIMIT);
+	struct span text = charset_cut(evidence->text, TEXT_LIMIT);
 
 	if (!system_matches(rule, evidence->system) ||
 	    !code_matches(rule, evidence->code) ||

@@ -199,7 +199,9 @@ find_leaves(const struct message *message)
 	const struct part *top = message->root, *part;
 	struct leaves leaves = { NULL, NULL };
 
-	if (top->first_child != NULL)
+	/* The parts of an alternative are all of the same text. */
+	if (top->first_child != NULL && !part_is(top, "multipart/alternative")
+	    && !part_is(top, "multipart/related"))
 		top = top->first_child;
 	for (part = top; part != NULL; part = part_after(part)) {
 		const struct part *up = part;
@@ -230,6 +232,18 @@ may_be_alternative(const struct message *message, const struct leaves *leaves)
 	    part_is(message->root, "multipart/report");
 }
 
+/* JSON is read by programs, whatever its type says. */
+static bool
+is_json(struct arena *arena, const struct part *leaf)
+{
+	struct span text = span_trim(encoding_decode(arena, leaf->encoding,
+	    span_first(leaf->body, 64)));
+
+	return text.len > 1 && text.p[0] == '{' && (text.p[1] == '"' ||
+	    span_trim(span_from(text, 1)).len == 0 ||
+	    span_trim(span_from(text, 1)).p[0] == '"');
+}
+
 static const char *
 add_to_leaves(struct annotation *annotation,
     const struct annotator *annotator, const struct message *message,
@@ -241,6 +255,8 @@ add_to_leaves(struct annotation *annotation,
 	struct span text = SPAN("");
 	const char *fault = "it has no text";
 
+	if (leaves.text != NULL && is_json(arena, leaves.text))
+		return "it is JSON";
 	if (wanted & ANNOTATE_TEXT)
 		text = text_render(arena, explanation);
 	if ((wanted & ANNOTATE_HTML) &&

@@ -19,8 +19,19 @@ field_explanation(struct arena *arena, struct span title)
 {
 	struct buf out;
 
+	size_t column = sizeof(FIELD_EXPLANATION ": ") - 1, at = LINE - column;
+
 	buf_init(&out, arena);
-	encoded_words_encode(&out, title, sizeof(FIELD_EXPLANATION ": ") - 1);
+	if (charset_is_ascii(title) && column + title.len > LINE) {
+		while (at > 0 && title.p[at] != ' ')
+			at--;
+		buf_add_span(&out, span_first(title, at));
+		if (at > 0)
+			buf_add_string(&out, "\n ");
+		title = span_trim(span_from(title, at));
+		column = 1;
+	}
+	encoded_words_encode(&out, title, column);
 	return buf_span(&out);
 }
 

@@ -2,6 +2,7 @@
 #include "explain/sanitize.h"
 
 #include <stdint.h>
+#include <string.h>
 #include <unistr.h>
 
 #include "base/ascii.h"
@@ -38,11 +39,13 @@ is_space(ucs4_t c)
 	    c == 0x2029 || c == 0x85;
 }
 
+#define ELLIPSIS 3	/* characters of "..." */
+
 struct span
 sanitize_value(struct arena *arena, struct span value, size_t max,
     bool spell_at)
 {
-	size_t characters = 0;
+	size_t characters = 0, cut = 0;
 	bool space = false;
 	struct buf out;
 
@@ -61,13 +64,19 @@ sanitize_value(struct arena *arena, struct span value, size_t max,
 		}
 		if (is_unseen(c))
 			continue;
+		if (space) {
+			buf_add_char(&out, ' ');
+			characters++;
+		}
+		space = false;
+		/* Room for the dots, if it turns out to be too long. */
+		if (characters + ELLIPSIS <= max)
+			cut = out.len;
 		if (characters >= max) {
+			out.len = cut;
 			buf_add_string(&out, "...");
 			break;
 		}
-		if (space)
-			buf_add_char(&out, ' ');
-		space = false;
 		if (c == '@' && spell_at)
 			buf_add_string(&out, " (at) ");
 		else
@@ -82,7 +91,7 @@ is_risky(struct span line)
 {
 	return line.len > 0 && (line.p[0] == '.' || line.p[0] == '>' ||
 	    span_starts_nocase(line, SPAN("--")) ||
-	    span_starts_nocase(line, SPAN("From ")));
+	    (line.len >= 5 && memcmp(line.p, "From ", 5) == 0));
 }
 
 struct span
@@ -91,6 +100,8 @@ sanitize_lines(struct arena *arena, struct span text)
 	struct span rest = text, line;
 	struct buf out;
 
+	if (text.p == NULL)
+		return text;
 	buf_init(&out, arena);
 	while (span_next_line(&rest, &line)) {
 		if (is_risky(line))

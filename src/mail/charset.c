@@ -11,7 +11,11 @@
 /* Is plain ASCII text in this charset the same bytes as in ASCII? */
 enum plain { EXTENDS_ASCII, OTHER_ASCII };
 
-/* Names that mails use, and what iconv calls them; NULL: UTF-8 itself. */
+/* UTF-8 itself, which needs no iconv. */
+static const char utf_8[] = "UTF-8";
+
+/* Names that mails use, and what iconv calls them; NULL: ASCII, which is
+ * often said and not meant. */
 static const struct charset {
 	const char *name;
 	const char *iconv_name;
@@ -20,9 +24,9 @@ static const struct charset {
 	{ "us-ascii", NULL, EXTENDS_ASCII },
 	{ "ascii", NULL, EXTENDS_ASCII },
 	{ "ansi_x3.4-1968", NULL, EXTENDS_ASCII },
-	{ "utf-8", NULL, EXTENDS_ASCII },
-	{ "utf8", NULL, EXTENDS_ASCII },
-	{ "utf_8", NULL, EXTENDS_ASCII },
+	{ "utf-8", utf_8, EXTENDS_ASCII },
+	{ "utf8", utf_8, EXTENDS_ASCII },
+	{ "utf_8", utf_8, EXTENDS_ASCII },
 	{ "unicode-1-1-utf-7", "UTF-7", OTHER_ASCII },
 	{ "utf-7", "UTF-7", OTHER_ASCII },
 	{ "iso-8859-1", "WINDOWS-1252", EXTENDS_ASCII },
@@ -117,6 +121,16 @@ charset_is_utf8(struct span text)
 	return u8_check((const uint8_t *)text.p, text.len) == NULL;
 }
 
+struct span
+charset_cut(struct span text, size_t max)
+{
+	if (text.len <= max)
+		return text;
+	while (max > 0 && ((unsigned char)text.p[max] & 0xc0) == 0x80)
+		max--;
+	return span_first(text, max);
+}
+
 bool
 charset_extends_ascii(struct span charset)
 {
@@ -157,6 +171,22 @@ repair_utf8(struct arena *arena, struct span text, unsigned *flags)
 	return buf_span(&out);
 }
 
+/* Some charsets hold a character back, in case an accent follows. */
+static void
+flush(iconv_t cd, struct buf *out)
+{
+	char *next;
+	size_t room;
+
+	buf_reserve(out, 16);
+	if (out->failed)
+		return;
+	next = out->p + out->len;
+	room = out->capacity - out->len;
+	iconv(cd, NULL, NULL, &next, &room);
+	out->len = (size_t)(next - out->p);
+}
+
 static struct span
 convert(struct arena *arena, iconv_t cd, struct span text, unsigned *flags)
 {
@@ -172,8 +202,10 @@ convert(struct arena *arena, iconv_t cd, struct span text, unsigned *flags)
 		size_t result = iconv(cd, &in, &in_left, &next, &room);
 
 		out.len = (size_t)(next - out.p);
-		if (result != (size_t)-1)
+		if (result != (size_t)-1) {
+			flush(cd, &out);
 			break;
+		}
 		if (errno == E2BIG) {
 			buf_reserve(&out, out.capacity);
 			continue;
@@ -216,6 +248,8 @@ charset_to_utf8(struct arena *arena, struct span charset, struct span text,
 	*flags = 0;
 	if (text.p == NULL)
 		return text;
+	if (known != NULL && known->iconv_name == utf_8)
+		return repair_utf8(arena, text, flags);
 	if (known != NULL && known->iconv_name != NULL)
 		return convert_named(arena, known->iconv_name, text, flags);
 	if (charset_is_utf8(text))

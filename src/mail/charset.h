@@ -33,6 +33,11 @@ bool charset_is_ascii(struct span text);
 bool charset_is_utf8(struct span text);
 
 /*
+ * Returns the first max bytes of UTF-8 text at most, whole characters only.
+ */
+struct span charset_cut(struct span text, size_t max);
+
+/*
  * True if bytes of 7-bit text in that charset mean what they mean in ASCII:
  * ASCII can be put in front of such text without touching it. Not so in
  * UTF-7, or in charsets that are not on the list.
