@@ -16,7 +16,6 @@ PREFIX = /usr/local
 BINDIR = $(PREFIX)/bin
 SBINDIR = $(PREFIX)/sbin
 MANDIR = $(PREFIX)/share/man
-DATADIR = $(PREFIX)/share/whybounced
 SYSCONFDIR = /etc
 
 CC = cc
@@ -38,13 +37,13 @@ WARNINGS += -Werror -pedantic -Wdeclaration-after-statement -Wvla \
 endif
 HARDENING = -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
 LDHARDENING = -pie -Wl,-z,relro,-z,now
+comma := ,
 ifdef SANITIZE
 BUILD := build/$(subst $(comma),-,$(SANITIZE))
 HARDENING = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 LDHARDENING = -fsanitize=$(SANITIZE)
 endif
-comma := ,
 DEFINES = -DSETTINGS_PATH='"$(SYSCONFDIR)/whybounced/whybounced.conf"'
 COMPILE = $(CC) $(STANDARD) $(WARNINGS) $(HARDENING) $(DEFINES) $(CPPFLAGS) \
 	$(CFLAGS)
@@ -174,7 +173,7 @@ demo: packages-check
 INSTALL = install
 install: all
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) \
-	    $(DESTDIR)$(SYSCONFDIR)/whybounced $(DESTDIR)$(DATADIR)
+	    $(DESTDIR)$(SYSCONFDIR)/whybounced
 	$(INSTALL) -m 755 $(BUILD)/whybounce $(DESTDIR)$(BINDIR)
 	$(INSTALL) -m 755 $(BUILD)/whybounced $(DESTDIR)$(SBINDIR)
 	test -e $(DESTDIR)$(SYSCONFDIR)/whybounced/whybounced.conf || \

@@ -97,6 +97,13 @@ struct scan {
 	size_t noptions[DEPTH + 1];
 };
 
+static void
+tell_environment(struct scan *scan)
+{
+	fault_tell(scan->faults, scan->path, scan->line, "\"${\" would be "
+	    "taken from the environment; write it in single quotes");
+}
+
 /* Passes over a quoted string, told at its opening quote. */
 static bool
 scan_string(struct scan *scan)
@@ -110,9 +117,7 @@ scan_string(struct scan *scan)
 			scan->line++;
 		if (quote == '"' && scan->rest.p[i] == '$' &&
 		    i + 1 < scan->rest.len && scan->rest.p[i + 1] == '{') {
-			fault_tell(scan->faults, scan->path, scan->line,
-			    "\"${\" would be taken from the environment; "
-			    "write it in single quotes");
+			tell_environment(scan);
 			return false;
 		}
 		if (scan->rest.p[i] == '\\')
@@ -127,9 +132,9 @@ scan_string(struct scan *scan)
 	return true;
 }
 
-/* Passes over a comment if there is one here. */
+/* Passes over a comment if there is one here; *ok: it has an end. */
 static bool
-scan_comment(struct scan *scan)
+scan_comment(struct scan *scan, bool *ok)
 {
 	struct span rest = scan->rest;
 	size_t end;
@@ -143,7 +148,13 @@ scan_comment(struct scan *scan)
 	if (!span_starts_nocase(rest, SPAN("/*")))
 		return false;
 	end = span_find(rest, SPAN("*/"));
-	end = end == SPAN_NONE ? rest.len : end + 2;
+	if (end == SPAN_NONE) {
+		fault_tell(scan->faults, scan->path, scan->line,
+		    "the comment that begins here is not closed");
+		*ok = false;
+		return true;
+	}
+	end += 2;
 	for (size_t i = 0; i < end; i++)
 		if (rest.p[i] == '\n')
 			scan->line++;
@@ -180,6 +191,10 @@ scan_word(struct scan *scan, char before)
 		len++;
 	if (len == 0)
 		len = 1;
+	if (word.p[len - 1] == '$' && len < word.len && word.p[len] == '{') {
+		tell_environment(scan);
+		return false;
+	}
 	word = span_first(word, len);
 	scan->rest = span_from(scan->rest, len);
 	after = span_trim(scan->rest);
@@ -238,7 +253,7 @@ check_text(const char *path, struct span text, struct faults *faults)
 			scan->rest = span_from(scan->rest, 1);
 			continue;
 		}
-		if (scan_comment(scan))
+		if (scan_comment(scan, &ok))
 			continue;
 		if (c == '"' || c == '\'')
 			ok = scan_string(scan);
@@ -289,18 +304,30 @@ parse_text(cfg_opt_t *opts, const char *path, char *text, size_t len,
 	return NULL;
 }
 
+static unsigned
+line_of(const char *text, const char *at)
+{
+	unsigned line = 1;
+
+	for (; text < at; text++)
+		line += *text == '\n';
+	return line;
+}
+
 cfg_t *
 conf_parse(cfg_opt_t *opts, const char *path, void (*prepare)(cfg_t *cfg),
     struct faults *faults)
 {
 	size_t len = 0, before = faults->n;
-	char *text = read_file(path, &len, faults);
+	char *text = read_file(path, &len, faults), *nul;
 	cfg_t *cfg = NULL;
 
 	if (text == NULL)
 		return NULL;
-	if (memchr(text, '\0', len) != NULL)
-		fault_tell(faults, path, 0, "it holds a NUL byte");
+	nul = memchr(text, '\0', len);
+	if (nul != NULL)
+		fault_tell(faults, path, line_of(text, nul),
+		    "it holds a NUL byte");
 	else if (len >= 3 && memcmp(text, "\357\273\277", 3) == 0)
 		fault_tell(faults, path, 1, "it begins with a byte order "
 		    "mark; save it as UTF-8 without one");

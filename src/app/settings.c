@@ -213,6 +213,16 @@ check_annotate(cfg_t *cfg, cfg_opt_t *opt)
 	return -1;
 }
 
+/* Does a port (or a number) stand behind the prefix? */
+static bool
+names_port(const char *value, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return strncmp(value, prefix, len) == 0 && value[len] != '\0' &&
+	    value[len] != '@';
+}
+
 static int
 check_socket(cfg_t *cfg, cfg_opt_t *opt)
 {
@@ -220,8 +230,8 @@ check_socket(cfg_t *cfg, cfg_opt_t *opt)
 
 	if ((strncmp(value, "unix:/", 6) == 0 && value[6] != '\0') ||
 	    (strncmp(value, "local:/", 7) == 0 && value[7] != '\0') ||
-	    strncmp(value, "inet:", 5) == 0 || strncmp(value, "inet6:", 6) == 0
-	    || strncmp(value, "fd:", 3) == 0)
+	    names_port(value, "inet:") || names_port(value, "inet6:") ||
+	    names_port(value, "fd:"))
 		return 0;
 	cfg_error(cfg, "%s: \"%s\" is neither unix:/path nor inet:port@host",
 	    cfg_opt_name(opt), value);
@@ -280,21 +290,32 @@ compare_languages(const void *a, const void *b)
 
 static void
 add_language(struct making *making, const char *tag, struct span bytes,
-    const char *file)
+    const char *file, bool own)
 {
 	struct settings_memory *memory = making->memory;
 	struct language *language;
+	struct catalog catalog;
 	const char *wrong;
 
+	wrong = catalog_open(&catalog, bytes);
+	if (wrong != NULL) {
+		fault_tell(making->faults, file, 0, "%s", wrong);
+		return;
+	}
+	for (size_t i = 0; i < memory->nlanguages; i++) {
+		language = &memory->languages[i];
+		if (strcmp(language->tag, tag) != 0)
+			continue;
+		/* The administrator's texts lie over the built-in ones. */
+		language->below = own ? language->catalog : catalog;
+		if (own)
+			language->catalog = catalog;
+		return;
+	}
 	if (memory->nlanguages == MAX_LANGUAGES)
 		return;
-	language = &memory->languages[memory->nlanguages];
-	language->tag = tag;
-	wrong = catalog_open(&language->catalog, bytes);
-	if (wrong != NULL)
-		fault_tell(making->faults, file, 0, "%s", wrong);
-	else
-		memory->nlanguages++;
+	memory->languages[memory->nlanguages++] = (struct language){
+	    .tag = tag, .catalog = catalog };
 }
 
 /* Reads a catalogue of the administrator's, DIR/TAG.mo. */
@@ -325,7 +346,7 @@ read_catalog(struct making *making, const char *folder, const char *name)
 	if (tag != NULL) {
 		memcpy(tag, name, len - 3);
 		add_language(making, tag, (struct span){ bytes,
-		    fread(bytes, 1, (size_t)st.st_size, file) }, path);
+		    fread(bytes, 1, (size_t)st.st_size, file) }, path, true);
 	}
 	fclose(file);
 }
@@ -342,7 +363,8 @@ make_languages(struct making *making)
 	for (size_t i = 0; i < default_nlanguages; i++) {
 		add_language(making, default_languages[i].tag, (struct span){
 		    (const char *)default_languages[i].bytes,
-		    default_languages[i].len }, default_languages[i].tag);
+		    default_languages[i].len }, default_languages[i].tag,
+		    false);
 		if (i > 0 || folder[0] == '\0')
 			continue;
 		dir = opendir(folder);

@@ -78,6 +78,13 @@ find_by_codes(struct finding *finding, struct matcher *matcher,
 		take_match(finding, matcher, &match, DECIDED_BY_STATUS);
 	if (finding->cause != unnamed)
 		return;
+	if (finding->rule == NULL && evidence->code >= 200 &&
+	    evidence->code < 400) {
+		/* No rule need know each code of success. */
+		finding->cause = cause_by_id(matcher->causes, matcher->ncauses,
+		    DELIVERED);
+		finding->decided_by = DECIDED_BY_CODE;
+	}
 	if (matcher_find(matcher, evidence, RULES_WITH_CODE,
 	    finding->rule == NULL ? NULL : unnamed, &match))
 		take_match(finding, matcher, &match, match.rule->code != NULL ?
@@ -102,6 +109,11 @@ cause_find(struct finding *finding, struct matcher *matcher,
 	};
 
 	*finding = (struct finding){ .cause = unnamed };
+	/* A message that failed was not refused by a code of success. */
+	if (recipient->action != ACTION_NONE && evidence.code < 400)
+		evidence.code = 0;
+	if (recipient->action != ACTION_NONE && evidence.status.class == 2)
+		evidence.status = (struct status){ 0, 0, 0 };
 	if (recipient->action >= ACTION_DELIVERED) {
 		finding->cause = cause_by_id(matcher->causes,
 		    matcher->ncauses, DELIVERED);

@@ -148,15 +148,21 @@ pattern_fault(const struct rule *rule, pcre2_code **code, char *error,
 static bool
 status_pattern_is_valid(const char *pattern)
 {
-	size_t dots = 0;
+	size_t dots = 0, digits = 0;
 
 	for (const char *p = pattern; *p != '\0'; p++) {
-		if (*p == '.')
+		if (*p == '.') {
+			if (digits == 0)
+				return false;
+			digits = 0;
 			dots++;
-		else if (*p != '*' && !ascii_is_digit(*p))
+		} else if (*p != '*' && !ascii_is_digit(*p)) {
 			return false;
+		} else {
+			digits++;
+		}
 	}
-	return dots == 2;
+	return dots == 2 && digits > 0;
 }
 
 /* Returns what makes a rule unusable, NULL if it is in order. */

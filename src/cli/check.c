@@ -103,8 +103,7 @@ check_cause_texts(struct checking *checking, const struct cause *cause)
 		    k++) {
 			snprintf(key, sizeof(key), "%s.%s", cause->id,
 			    needed[k]);
-			if (catalog_text(&languages->v[i].catalog, key).p ==
-			    NULL)
+			if (language_own_text(&languages->v[i], key).p == NULL)
 				fault_tell(&checking->faults,
 				    languages->v[i].tag, 0,
 				    "the text %s is missing", key);
@@ -138,13 +137,13 @@ check_parameters(struct checking *checking, const struct cause *cause)
 {
 	const struct languages *languages =
 	    &checking->settings->annotator.languages;
-	const struct catalog *reference = &languages->v[0].catalog;
+	const struct language *reference = &languages->v[0];
 	char key[100];
 
 	for (size_t i = 0; i < RULE_PARAMETERS; i++) {
 		snprintf(key, sizeof(key), "%s.with.%s", cause->id,
 		    rule_parameter_names[i]);
-		if (catalog_text(reference, key).p != NULL &&
+		if (language_own_text(reference, key).p != NULL &&
 		    !is_caught(&default_book, cause, rule_parameter_names[i]))
 			fault_tell(&checking->faults, languages->v[0].tag, 0,
 			    "no rule fills {%s} of the text %s",

@@ -52,7 +52,7 @@ read_reply(struct recipient *recipient, struct arena *arena, struct span text)
 	recipient->reply = reply.text;
 	recipient->code = reply.code;
 	recipient->status = reply.status;
-	recipient->action = ACTION_FAILED;
+	recipient->action = ACTION_NONE;	/* of a reply alone */
 }
 
 static void

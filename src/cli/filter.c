@@ -29,7 +29,7 @@ write_piece(void *context, struct span piece)
 	return fwrite(piece.p, 1, piece.len, context) == piece.len;
 }
 
-/* Copies standard input as it is, for when there is no memory to hold it. */
+/* Copies the rest of standard input, for when there is no memory to hold it. */
 static void
 copy_rest(void)
 {
@@ -104,11 +104,12 @@ read_call(struct filter_call *call, int argc, char **argv)
 			call->settings = argv[++i];
 		else if (strcmp(argv[i], "-f") == 0)
 			call->sender = argv[++i];
-		else if (strcmp(argv[i], "-r") == 0 &&
-		    call->nreaders < READERS)
+		else if (strcmp(argv[i], "-r") != 0)
+			return false;
+		else if (call->nreaders < READERS)
 			call->readers[call->nreaders++] = span_of(argv[++i]);
 		else
-			return false;
+			i++;	/* the first ones choose the language */
 	}
 	return true;
 }
@@ -119,30 +120,32 @@ command_filter(int argc, char **argv)
 	struct filter_call call = { .strict = false };
 	struct settings *settings;
 	bool understood = read_call(&call, argc, argv);
-	bool ok = false;
+	bool ok = false, lost;
 	size_t len = 0;
 	char *bytes;
+	int error;
 
 	if (!understood)
 		cli_usage(SYNOPSIS);
 	/* Settings first: their faults must not cost the mail either. */
 	settings = understood ? cli_settings(call.settings) : NULL;
-	bytes = cli_read("-", SIZE_MAX / 8, &len);
-	if (bytes == NULL) {
-		cli_tell_fault(NULL, "standard input", 0, strerror(errno));
-		copy_rest();
-	} else {
+	bytes = cli_read_stream(stdin, SIZE_MAX / 8, &len, &error);
+	if (error != 0)
+		cli_tell_fault(NULL, "standard input", 0, strerror(error));
+	else
 		ok = settings != NULL && annotate_bytes(settings, &call,
 		    (struct span){ bytes, len });
-		if (!ok)
-			fwrite(bytes, 1, len, stdout);
-	}
+	if (!ok && len > 0)
+		fwrite(bytes, 1, len, stdout);
+	if (error != 0 && !ferror(stdin))
+		copy_rest();
+	/* Only the caller has the whole mail now. */
+	lost = ferror(stdin) != 0;
 	if (fflush(stdout) != 0 || ferror(stdout)) {
-		/* Only the caller has the mail now. */
 		cli_tell_fault(NULL, "standard output", 0, strerror(errno));
-		return EXIT_TEMPORARY;
+		lost = true;
 	}
 	free(bytes);
 	settings_free(settings);
-	return ok || !call.strict ? EXIT_SUCCESS : EXIT_TEMPORARY;
+	return lost || (!ok && call.strict) ? EXIT_TEMPORARY : EXIT_SUCCESS;
 }

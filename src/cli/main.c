@@ -44,30 +44,41 @@ cli_settings(const char *path)
 }
 
 char *
-cli_read(const char *path, size_t limit, size_t *len)
+cli_read_stream(FILE *file, size_t limit, size_t *len, int *error)
 {
-	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
 	size_t capacity = 65536;
 	char *bytes = NULL, *more;
-	int error = 0;
 
 	*len = 0;
-	if (file == NULL)
-		return NULL;
+	*error = 0;
 	do {
 		capacity += capacity / 2;
 		more = realloc(bytes, capacity);
 		if (more == NULL) {
-			error = ENOMEM;
+			*error = ENOMEM;
 			break;
 		}
 		bytes = more;
 		*len += fread(bytes + *len, 1, capacity - *len, file);
 		if (ferror(file))
-			error = errno != 0 ? errno : EIO;
+			*error = errno != 0 ? errno : EIO;
 		else if (*len > limit)
-			error = EFBIG;
-	} while (error == 0 && !feof(file));
+			*error = EFBIG;
+	} while (*error == 0 && !feof(file));
+	return bytes;
+}
+
+char *
+cli_read(const char *path, size_t limit, size_t *len)
+{
+	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+	char *bytes;
+	int error;
+
+	*len = 0;
+	if (file == NULL)
+		return NULL;
+	bytes = cli_read_stream(file, limit, len, &error);
 	if (file != stdin)
 		fclose(file);
 	if (error == 0)
@@ -95,6 +106,21 @@ usage(FILE *out)
 	return out == stdout ? EXIT_SUCCESS : EXIT_USAGE;
 }
 
+/* Ends a command: what it printed must have arrived. */
+static int
+finish(int result)
+{
+	bool lost = fflush(stdout) != 0;
+
+	if (!lost && !ferror(stdout))
+		return result;
+	if (result != EXIT_SUCCESS)
+		return result;
+	cli_tell_fault(NULL, "standard output", 0, lost ? strerror(errno) :
+	    "it could not be written");
+	return EXIT_FAILURE;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -108,7 +134,7 @@ main(int argc, char **argv)
 		return usage(stdout);
 	for (size_t i = 0; i < NCOMMANDS; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+			return finish(commands[i].run(argc - 1, argv + 1));
 	fprintf(stderr, "whybounce: there is no command \"%s\"\n\n", argv[1]);
 	return usage(stderr);
 }

@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/json.h"
 #include "edit/annotate.h"
+#include "explain/sanitize.h"
 #include "mail/address.h"
 #include "mail/charset.h"
 #include "mail/codec.h"
@@ -109,17 +110,13 @@ print_json(const struct shown *shown)
 	json_print(json);
 }
 
+/* What a mail says must not steer the terminal. */
 static void
-print_line(const char *name, struct span value)
+print_line(const struct shown *shown, const char *name, struct span value)
 {
-	if (value.len == 0)
-		return;
-	printf("  %-10s ", name);
-	/* What a mail says must not steer the terminal. */
-	for (size_t i = 0; i < value.len; i++)
-		putchar((unsigned char)value.p[i] < ' ' ||
-		    value.p[i] == 0x7f ? '?' : value.p[i]);
-	putchar('\n');
+	value = sanitize_value(shown->arena, value, REPLY_LENGTH, false);
+	if (value.len > 0)
+		printf("  %-10s %.*s\n", name, (int)value.len, value.p);
 }
 
 static void
@@ -137,21 +134,22 @@ print_recipient(const struct shown *shown, size_t i)
 	    finding->rule != NULL ? ", rule " : "",
 	    finding->rule != NULL ? finding->rule->name : "");
 	putchar('\n');
-	print_line("recipient", recipient->address.len > 0 ?
+	print_line(shown, "recipient", recipient->address.len > 0 ?
 	    recipient->address : SPAN("(not named)"));
-	print_line("original", recipient->original);
-	print_line("action", span_of(actions[recipient->action]));
-	print_line("status", span_of(status_text(recipient->status, status)));
-	print_line("code", span_of(code));
-	print_line("reply", recipient->reply);
-	print_line("remote", recipient->remote);
-	print_line("until", recipient->retry_until);
-	print_line("cause", span_of(cause));
-	print_line("fix", span_of(fix_names[finding->cause->fix]));
+	print_line(shown, "original", recipient->original);
+	print_line(shown, "action", span_of(actions[recipient->action]));
+	print_line(shown, "status", span_of(status_text(recipient->status,
+	    status)));
+	print_line(shown, "code", span_of(code));
+	print_line(shown, "reply", recipient->reply);
+	print_line(shown, "remote", recipient->remote);
+	print_line(shown, "until", recipient->retry_until);
+	print_line(shown, "cause", span_of(cause));
+	print_line(shown, "fix", span_of(fix_names[finding->cause->fix]));
 	for (size_t k = 0; k < finding->n; k++)
-		print_line(finding->parameters[k].name,
+		print_line(shown, finding->parameters[k].name,
 		    finding->parameters[k].value);
-	print_line("meant", finding->suggestion);
+	print_line(shown, "meant", finding->suggestion);
 }
 
 static void
@@ -167,9 +165,10 @@ print_text(const struct shown *shown)
 	    report->kind == REPORT_DSN ? "with a status part" : "in words",
 	    report->system != NULL ? ", by " : "",
 	    report->system != NULL ? report->system : "");
-	print_line("reporter", report->reporting_mta);
+	print_line(shown, "reporter", report->reporting_mta);
 	if (shown->annotation.foreign)
-		print_line("note", SPAN("the message never passed our hosts"));
+		print_line(shown, "note",
+		    SPAN("the message never passed our hosts"));
 	for (size_t i = 0; i < report->n; i++)
 		print_recipient(shown, i);
 }

@@ -17,17 +17,19 @@ static const char *const action_names[] = {
 struct span
 field_explanation(struct arena *arena, struct span title)
 {
+	size_t column = sizeof(FIELD_EXPLANATION ": ") - 1;
 	struct buf out;
 
-	size_t column = sizeof(FIELD_EXPLANATION ": ") - 1, at = LINE - column;
-
 	buf_init(&out, arena);
-	if (charset_is_ascii(title) && column + title.len > LINE) {
+	while (charset_is_ascii(title) && column + title.len > LINE) {
+		size_t at = LINE - column;
+
 		while (at > 0 && title.p[at] != ' ')
 			at--;
+		if (at == 0 && column == 1)
+			break;		/* one word is a line */
 		buf_add_span(&out, span_first(title, at));
-		if (at > 0)
-			buf_add_string(&out, "\n ");
+		buf_add_string(&out, "\n ");
 		title = span_trim(span_from(title, at));
 		column = 1;
 	}

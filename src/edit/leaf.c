@@ -257,6 +257,23 @@ ascii_html(const struct message *message, struct span html)
 	return buf_span(&out);
 }
 
+static size_t
+blanks_at(struct span s)
+{
+	size_t n = 0;
+
+	while (n < s.len && ascii_is_blank(s.p[n]))
+		n++;
+	return n;
+}
+
+static bool
+ends_line(struct span s)
+{
+	return s.len == 0 || s.p[0] == '\n' ||
+	    (s.len > 1 && s.p[0] == '\r' && s.p[1] == '\n');
+}
+
 /*
  * Returns where in quoted-printable text the byte stands that becomes byte
  * number wanted when it is decoded; SPAN_NONE if it cannot be told.
@@ -268,19 +285,26 @@ quoted_printable_offset(struct span encoded, size_t wanted)
 
 	while (decoded < wanted && at < encoded.len) {
 		struct span rest = span_from(encoded, at);
+		size_t blanks = blanks_at(rest);
 
-		if (rest.p[0] != '=') {
-			at++;
-			decoded++;
+		if (blanks > 0 && ends_line(span_from(rest, blanks))) {
+			at += blanks;	/* decoding drops them */
+		} else if (rest.p[0] != '=') {
+			size_t n = blanks > 0 ? blanks : 1;
+
+			if (n > wanted - decoded)
+				n = wanted - decoded;
+			at += n;
+			decoded += n;
 		} else if (rest.len > 2 && ascii_hex_value(rest.p[1]) >= 0 &&
 		    ascii_hex_value(rest.p[2]) >= 0) {
 			at += 3;
 			decoded++;
-		} else if (rest.len > 1 && rest.p[1] == '\n') {
-			at += 2;
-		} else if (rest.len > 2 && rest.p[1] == '\r' &&
-		    rest.p[2] == '\n') {
-			at += 3;
+		} else if (ends_line(span_from(rest, 1 +
+		    blanks_at(span_from(rest, 1))))) {
+			size_t newline = span_find_char(rest, '\n');
+
+			at += newline == SPAN_NONE ? rest.len : newline + 1;
 		} else {
 			return SPAN_NONE;
 		}
@@ -448,14 +472,47 @@ edit_body(struct edit_list *list, const struct message *message,
 		    plan->body);
 }
 
-/* Is the head of a part below the top there to be edited at all? */
+/* Does an empty line end the head, so that a body can follow? */
+static bool
+head_is_ended(struct span head)
+{
+	if (head.len == 0 || head.p[head.len - 1] != '\n')
+		return false;
+	head.len--;
+	if (head.len > 0 && head.p[head.len - 1] == '\r')
+		head.len--;
+	return head.len == 0 || head.p[head.len - 1] == '\n';
+}
+
+/* Is one of the two fields that say how to read the body there twice? */
+static bool
+is_ambiguous(const struct part *leaf)
+{
+	static const char *const fields[] = {
+		"Content-Type", "Content-Transfer-Encoding"
+	};
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct header *field = header_next(&leaf->headers,
+		    fields[i], NULL);
+
+		if (field != NULL && header_next(&leaf->headers, fields[i],
+		    field) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Returns why a leaf cannot be edited at all, NULL if it can. */
 static const char *
 leaf_fault(const struct part *leaf)
 {
 	if (leaf->broken)
 		return "its header is broken";
-	if (leaf->parent != NULL && leaf->head.len == 0)
-		return "it has no header and no body";
+	if (!head_is_ended(leaf->head))
+		return "no empty line ends its header";
+	if (is_ambiguous(leaf))
+		return "its type or encoding is told twice";
 	return NULL;
 }
 

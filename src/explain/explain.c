@@ -120,7 +120,10 @@ tell_digits(const struct teller *teller, struct texts *texts,
 {
 	char key[32];
 
-	if (recipient->code != 0) {
+	bool refused = recipient->action == ACTION_NONE ||
+	    recipient->code >= 400;
+
+	if (recipient->code != 0 && refused) {
 		snprintf(key, sizeof(key), "digit.first.%d",
 		    recipient->code / 100);
 		add_sentence(teller, texts, phrase(&teller->phrases, key));

@@ -83,13 +83,23 @@ language_wanted(const struct languages *languages, struct span value)
 }
 
 struct span
-language_text(const struct languages *languages,
-    const struct language *language, const char *key)
+language_own_text(const struct language *language, const char *key)
 {
 	struct span text = catalog_text(&language->catalog, key);
 
+	if (text.p == NULL && language->below.n > 0)
+		text = catalog_text(&language->below, key);
+	return text;
+}
+
+struct span
+language_text(const struct languages *languages,
+    const struct language *language, const char *key)
+{
+	struct span text = language_own_text(language, key);
+
 	if (text.p == NULL)
-		text = catalog_text(&languages->v[0].catalog, key);
+		text = language_own_text(&languages->v[0], key);
 	return text;
 }
 

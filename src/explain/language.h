@@ -14,6 +14,7 @@
 struct language {
 	const char *tag;	/* "pl", "pt-BR" (BCP 47) */
 	struct catalog catalog;
+	struct catalog below;	/* for what the first lacks; may be empty */
 };
 
 /* All languages there are; the first is the reference, which has all texts. */
@@ -37,6 +38,10 @@ const struct language *language_find(const struct languages *languages,
  */
 const struct language *language_wanted(const struct languages *languages,
     struct span value);
+
+/* Returns the text of a key in this language alone, absent if it has none. */
+struct span language_own_text(const struct language *language,
+    const char *key);
 
 /*
  * Returns the text of a key in the language, else in the reference, so that

@@ -64,14 +64,14 @@ sanitize_value(struct arena *arena, struct span value, size_t max,
 		}
 		if (is_unseen(c))
 			continue;
+		/* Room for the dots, if it turns out to be too long. */
+		if (characters + ELLIPSIS <= max)
+			cut = out.len;
 		if (space) {
 			buf_add_char(&out, ' ');
 			characters++;
 		}
 		space = false;
-		/* Room for the dots, if it turns out to be too long. */
-		if (characters + ELLIPSIS <= max)
-			cut = out.len;
 		if (characters >= max) {
 			out.len = cut;
 			buf_add_string(&out, "...");

@@ -67,7 +67,8 @@ address_at(struct span s)
 	if (len == 0 || len >= s.len || s.p[len] != '@')
 		return 0;
 	domain = domain_at(span_from(s, len + 1));
-	return domain == 0 ? 0 : len + 1 + domain;
+	return domain == 0 || len + 1 + domain > ADDRESS_LENGTH ? 0 :
+	    len + 1 + domain;
 }
 
 /* The dresses of an address: what opens and what closes it. */
@@ -91,7 +92,8 @@ undress(struct span s)
 size_t
 address_dressed_at(struct span s, struct span *address)
 {
-	size_t len = address_at(s);
+	bool apostrophe = s.len > 0 && s.p[0] == '\'';
+	size_t len = apostrophe ? 0 : address_at(s);
 
 	if (len > 0) {
 		*address = span_first(s, len);

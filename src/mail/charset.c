@@ -86,7 +86,7 @@ static const struct charset {
 	{ "x-gbk", "GB18030", EXTENDS_ASCII },
 	{ "cp936", "GB18030", EXTENDS_ASCII },
 	{ "gb18030", "GB18030", EXTENDS_ASCII },
-	{ "hz-gb-2312", "GB18030", OTHER_ASCII },
+	{ "hz-gb-2312", "HZ", OTHER_ASCII },	/* not in glibc */
 	{ "big5", "BIG5-HKSCS", EXTENDS_ASCII },
 	{ "big5-hkscs", "BIG5-HKSCS", EXTENDS_ASCII },
 	{ "utf-16", "UTF-16", OTHER_ASCII },
@@ -143,6 +143,7 @@ charset_extends_ascii(struct span charset)
 }
 
 #define REPLACEMENT "\357\277\275"	/* U+FFFD */
+#define ESCAPE '\033'		/* begins other characters in ISO-2022 */
 
 /* Text that claims to be UTF-8: what is not becomes U+FFFD. */
 static struct span
@@ -227,8 +228,10 @@ convert_named(struct arena *arena, const char *name, struct span text,
 	iconv_t cd = iconv_open("UTF-8", name);
 	struct span out;
 
-	if (cd == (iconv_t)-1)
+	if (cd == (iconv_t)-1) {
+		*flags |= CHARSET_GUESSED;
 		return repair_utf8(arena, text, flags);
+	}
 	out = convert(arena, cd, text, flags);
 	iconv_close(cd);
 	if (out.p == NULL)
@@ -246,12 +249,16 @@ charset_to_utf8(struct arena *arena, struct span charset, struct span text,
 	if (flags == NULL)
 		flags = &ignored;
 	*flags = 0;
-	if (text.p == NULL)
+	if (text.p == NULL || (charset_extends_ascii(charset) &&
+	    charset_is_ascii(text) &&
+	    span_find_char(text, ESCAPE) == SPAN_NONE))
 		return text;
 	if (known != NULL && known->iconv_name == utf_8)
 		return repair_utf8(arena, text, flags);
 	if (known != NULL && known->iconv_name != NULL)
 		return convert_named(arena, known->iconv_name, text, flags);
+	if (known == NULL && charset.len > 0 && !charset_is_ascii(text))
+		*flags |= CHARSET_GUESSED;
 	if (charset_is_utf8(text))
 		return text;
 	*flags |= CHARSET_GUESSED;

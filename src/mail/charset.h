@@ -14,7 +14,7 @@
 /* What charset_to_utf8() had to do besides converting. */
 enum {
 	CHARSET_REPLACED = 1,	/* bytes that are no text became U+FFFD */
-	CHARSET_GUESSED = 2	/* no or an unknown charset: UTF-8 or windows-1252 */
+	CHARSET_GUESSED = 2	/* unknown, or none and not UTF-8 */
 };
 
 /*

@@ -68,8 +68,10 @@ base64_decode(struct arena *arena, struct span text)
 	for (size_t i = 0; i < text.len; i++) {
 		int value = base64_value(text.p[i]);
 
+		if (text.p[i] == '=')
+			have = 0;	/* the end, or something appended */
 		if (value < 0)
-			continue;	/* line ends, padding, junk */
+			continue;	/* line ends, junk */
 		bits = bits << 6 | (uint32_t)value;
 		have += 6;
 		if (have >= 8) {
@@ -196,8 +198,10 @@ quoted_printable_encode(struct buf *out, struct span text, const char *eol)
 	struct span rest = text, line;
 
 	while (span_next_line(&rest, &line)) {
-		bool ended = line.p + line.len < rest.p;
+		bool ended = rest.p[-1] == '\n';
 
+		if (!ended)
+			line.len = (size_t)(rest.p - line.p);
 		qp_encode_line(out, line, eol);
 		if (ended)
 			buf_add_string(out, eol);
@@ -246,41 +250,66 @@ encoded_word_at(struct span s, struct encoded_word *word)
 }
 
 /* Q encoding: '_' is a space, "=XX" a byte; blanks at the end count. */
-static struct span
-q_decode(struct arena *arena, struct span text)
+static void
+q_decode(struct buf *out, struct span text)
 {
-	struct buf out;
-
-	buf_init(&out, arena);
 	for (size_t i = 0; i < text.len; i++) {
 		int high, low;
 
 		if (text.p[i] == '=' && i + 2 < text.len &&
 		    (high = ascii_hex_value(text.p[i + 1])) >= 0 &&
 		    (low = ascii_hex_value(text.p[i + 2])) >= 0) {
-			buf_add_char(&out, (char)(high << 4 | low));
+			buf_add_char(out, (char)(high << 4 | low));
 			i += 2;
 		} else {
-			buf_add_char(&out,
-			    text.p[i] == '_' ? ' ' : text.p[i]);
+			buf_add_char(out, text.p[i] == '_' ? ' ' : text.p[i]);
 		}
 	}
-	return buf_span(&out);
+}
+
+/*
+ * Bytes of one charset in a row. Words are joined before they are converted:
+ * some mailers cut a character in two between them.
+ */
+struct run {
+	struct buf *out;
+	struct buf bytes;
+	struct span charset;
+};
+
+static void
+end_run(struct run *run)
+{
+	if (run->bytes.len > 0)
+		buf_add_span(run->out, charset_to_utf8(run->bytes.arena,
+		    run->charset, buf_span(&run->bytes), NULL));
+	run->bytes.len = 0;
+}
+
+/* What follows is of that charset. */
+static void
+continue_run(struct run *run, struct span charset)
+{
+	if (!span_equal_nocase(run->charset, charset))
+		end_run(run);
+	run->charset = charset;
 }
 
 static void
-add_word(struct arena *arena, struct buf *out, const struct encoded_word *word)
+add_word(struct run *run, const struct encoded_word *word)
 {
-	struct span bytes = word->encoding == 'b' ?
-	    base64_decode(arena, word->text) : q_decode(arena, word->text);
-
-	buf_add_span(out,
-	    charset_to_utf8(arena, word->charset, bytes, NULL));
+	continue_run(run, word->charset);
+	if (word->encoding == 'b')
+		buf_add_span(&run->bytes, base64_decode(run->bytes.arena,
+		    word->text));
+	else
+		q_decode(&run->bytes, word->text);
 }
 
 struct span
 encoded_words_decode(struct arena *arena, struct span value)
 {
+	struct run run = { .charset = SPAN_ABSENT };
 	struct encoded_word word;
 	bool after_word = false;
 	struct span plain;
@@ -291,24 +320,28 @@ encoded_words_decode(struct arena *arena, struct span value)
 	if (span_find(value, SPAN("=?")) == SPAN_NONE)
 		return charset_to_utf8(arena, SPAN_ABSENT, value, NULL);
 	buf_init(&out, arena);
+	run.out = &out;
+	buf_init(&run.bytes, arena);
 	while (value.len > 0) {
 		if (value.p[0] == '=' &&
 		    (len = encoded_word_at(value, &word)) > 0) {
-			add_word(arena, &out, &word);
+			add_word(&run, &word);
 			after_word = true;
 			value = span_from(value, len);
 			continue;
 		}
 		len = span_find(span_from(value, 1), SPAN("=?"));
-		plain = span_first(value, len == SPAN_NONE ? value.len : len + 1);
+		plain = span_first(value, len == SPAN_NONE ? value.len :
+		    len + 1);
 		value = span_from(value, plain.len);
 		if (after_word && span_trim(plain).len == 0 &&
 		    encoded_word_at(value, &word) > 0)
 			continue;
-		buf_add_span(&out, charset_to_utf8(arena, SPAN_ABSENT, plain,
-		    NULL));
+		continue_run(&run, SPAN_ABSENT);
+		buf_add_span(&run.bytes, plain);
 		after_word = false;
 	}
+	end_run(&run);
 	return buf_span(&out);
 }
 
@@ -330,13 +363,23 @@ base64_encode(struct buf *out, struct span bytes)
 	}
 }
 
+/* Is it ASCII, and nothing that ends a line? */
+static bool
+is_printable(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (ascii_is_control(text.p[i]) && text.p[i] != '\t')
+			return false;
+	return charset_is_ascii(text);
+}
+
 /* Bytes of text in one encoded word: "=?UTF-8?B?" + 60 + "?=" is 72. */
 #define WORD_BYTES 45
 
 void
 encoded_words_encode(struct buf *out, struct span text, size_t column)
 {
-	if (charset_is_ascii(text) && span_find(text, SPAN("=?")) == SPAN_NONE) {
+	if (is_printable(text) && span_find(text, SPAN("=?")) == SPAN_NONE) {
 		buf_add_span(out, text);
 		return;
 	}

@@ -17,8 +17,9 @@ field_name_length(struct span line)
 	/* A delimiter may hold a colon; it never begins a field. */
 	if (span_starts_nocase(line, SPAN("--")))
 		return 0;
-	while (end < line.len && line.p[end] > ' ' && line.p[end] != ':' &&
-	    line.p[end] != 0x7f)
+	while (end < line.len && !ascii_is_control(line.p[end]) &&
+	    !ascii_is_8bit(line.p[end]) && line.p[end] != ' ' &&
+	    line.p[end] != ':')
 		end++;
 	if (end == 0)
 		return 0;
@@ -79,8 +80,8 @@ header_parse(struct arena *arena, struct span s, const struct limits *limits,
 		}
 		if (*flags & HEADER_OVERFLOW)
 			continue;
-		v = list->n < limits->fields && at <= limits->header ?
-		    arena_array(arena, list->v, list->n, &capacity,
+		v = list->n < limits->fields &&
+		    (size_t)(rest.p - s.p) <= limits->header ? arena_array(arena, list->v, list->n, &capacity,
 		    sizeof(*v)) : NULL;
 		if (v == NULL) {
 			*flags |= HEADER_OVERFLOW;
@@ -280,7 +281,8 @@ find_section(struct arena *arena, struct span value, struct span name,
 		if (!section.found)
 			section.encoded = false;
 	}
-	if (section.found && !section.encoded)
+	/* Some quote what is percent-encoded, too. */
+	if (section.found)
 		section.value = unquote(arena, section.value);
 	return section;
 }

@@ -61,7 +61,9 @@ tag_at(struct span s, struct tag *tag)
 	    s.p[at] != '/' && tag->name.p[0] != '!' && tag->name.p[0] != '?')
 		return 0;
 	while (at < s.len && s.p[at] != '>') {
-		if (s.p[at] == '"' || s.p[at] == '\'') {
+		/* "title=don't": only the first character is a quote. */
+		if ((s.p[at] == '"' || s.p[at] == '\'') &&
+		    s.p[at - 1] == '=') {
 			end = span_find_char(span_from(s, at + 1), s.p[at]);
 			if (end == SPAN_NONE)
 				return s.len;
@@ -79,6 +81,14 @@ is_block(struct span name)
 		if (span_equal_nocase(name, span_of(blocks[i])))
 			return true;
 	return false;
+}
+
+/* Does it open an element whose content is no text and no tags? */
+static bool
+is_raw(const struct tag *tag)
+{
+	return !tag->closing && (span_equal_nocase(tag->name, SPAN("script"))
+	    || span_equal_nocase(tag->name, SPAN("style")));
 }
 
 /* Returns the length up to and with the end tag of a raw element. */
@@ -153,11 +163,7 @@ markup_to_text(struct arena *arena, struct span html)
 	while (html.len > 0 && !out.failed) {
 		len = 0;
 		if (html.p[0] == '<' && (len = tag_at(html, &tag)) > 0) {
-			bool raw = !tag.closing &&
-			    (span_equal_nocase(tag.name, SPAN("script")) ||
-			    span_equal_nocase(tag.name, SPAN("style")));
-
-			if (raw)
+			if (is_raw(&tag))
 				len = raw_element_end(html, tag.name);
 			else if (is_block(tag.name))
 				add_break(&out, '\n');
@@ -190,10 +196,10 @@ markup_body_start(struct span html)
 			break;
 		rest = span_from(rest, skip);
 		len = tag_at(rest, &tag);
-		if (len == 0)
-			len = 1;
-		rest = span_from(rest, len);
-		if (tag.closing)
+		if (len > 0 && is_raw(&tag))
+			len = raw_element_end(rest, tag.name);
+		rest = span_from(rest, len > 0 ? len : 1);
+		if (len == 0 || tag.closing)
 			continue;
 		if (span_equal_nocase(tag.name, SPAN("body")))
 			return html.len - rest.len;

@@ -46,6 +46,19 @@ is_delimiter(const struct part *part, struct span line,
 	return false;
 }
 
+/* Returns the bytes from start up to the line end in front of a delimiter. */
+static struct span
+content_before(const char *start, const char *delimiter)
+{
+	struct span content = { start, (size_t)(delimiter - start) };
+
+	if (content.len > 0 && content.p[content.len - 1] == '\n')
+		content.len--;
+	if (content.len > 0 && content.p[content.len - 1] == '\r')
+		content.len--;
+	return content;
+}
+
 /*
  * Reads lines up to a delimiter of part or of one above it, and past that
  * delimiter. Returns the bytes in front, without the line end that belongs
@@ -56,7 +69,7 @@ read_until_delimiter(struct parser *parser, const struct part *part,
     struct delimiter *delimiter)
 {
 	const char *start = parser->rest.p;
-	struct span line, content;
+	struct span line;
 
 	*delimiter = (struct delimiter){ NULL, false, NULL };
 	while (parser->rest.len > 0) {
@@ -67,12 +80,7 @@ read_until_delimiter(struct parser *parser, const struct part *part,
 		    !is_delimiter(part, line, delimiter))
 			continue;
 		delimiter->line = at;
-		content = (struct span){ start, (size_t)(at - start) };
-		if (content.len > 0 && content.p[content.len - 1] == '\n')
-			content.len--;
-		if (content.len > 0 && content.p[content.len - 1] == '\r')
-			content.len--;
-		return content;
+		return content_before(start, at);
 	}
 	return (struct span){ start, (size_t)(parser->rest.p - start) };
 }
@@ -103,8 +111,9 @@ read_header(struct parser *parser, struct part *part)
 	    &part->headers, &flags);
 	part->head = span_first(parser->rest, len);
 	parser->rest = span_from(parser->rest, len);
-	part->broken = flags & HEADER_BAD_LINE &&
-	    !span_starts_nocase(parser->rest, SPAN("--"));
+	/* A part may end with its header: a delimiter follows. */
+	part->broken = flags & HEADER_BAD_LINE && (part->parent == NULL ||
+	    !span_starts_nocase(parser->rest, SPAN("--")));
 	if (part->broken)
 		parser->message->flags |= MESSAGE_BAD_HEADER;
 	if (flags & HEADER_OVERFLOW)
@@ -171,10 +180,14 @@ read_part(struct parser *parser, struct part *part)
 		return delimiter;
 	}
 	delimiter = read_children(parser, part);
-	part->body.p = start;
-	part->body.len = delimiter.owner == NULL ?
-	    (size_t)(parser->rest.p - start) :
-	    (size_t)(delimiter.line - start);
+	if (delimiter.owner == NULL || part->parent == NULL)
+		part->body = (struct span){ start, (size_t)(parser->rest.p +
+		    parser->rest.len - start) };
+	else if (part->closed)
+		part->body = content_before(start, delimiter.line);
+	else
+		part->body = (struct span){ start, (size_t)(delimiter.line -
+		    start) };
 	if (!part->closed)
 		parser->message->flags |= MESSAGE_UNCLOSED;
 	return delimiter;
@@ -185,7 +198,9 @@ skip_mbox_line(struct span bytes)
 {
 	struct span line;
 
-	if (bytes.len >= 5 && memcmp(bytes.p, "From ", 5) == 0)
+	/* "From :" is a field (RFC 5322 section 4.5.8). */
+	if (bytes.len >= 5 && memcmp(bytes.p, "From ", 5) == 0 &&
+	    (bytes.len == 5 || bytes.p[5] != ':'))
 		span_next_line(&bytes, &line);
 	return bytes;
 }
@@ -267,6 +282,7 @@ part_text(struct arena *arena, const struct part *part, size_t limit)
 {
 	struct span body = span_first(part->body, limit);
 
-	return charset_to_utf8(arena, part_parameter(arena, part, "charset"),
-	    encoding_decode(arena, part->encoding, body), NULL);
+	return charset_cut(charset_to_utf8(arena, part_parameter(arena, part,
+	    "charset"), encoding_decode(arena, part->encoding, body), NULL),
+	    limit);
 }

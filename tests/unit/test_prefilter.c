@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdlib.h>
+
+#include "app/defaults.h"
+#include "bounce/reply.h"
+#include "cause/prefilter.h"
+#include "cause/rules.h"
+#include "unittest.h"
+
+#define MANY 64
+
+/* Writes the literals of a pattern, "|" between them, "%" for 8-bit. */
+static void
+literals_of(const char *pattern, char *text, size_t size)
+{
+	struct prefilter_literal literals[MANY];
+	size_t n = prefilter_literals(pattern, literals, MANY), len = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < n; i++) {
+		assert_true(len + PREFILTER_LITERAL + 2 < size);
+		if (i > 0)
+			text[len++] = '|';
+		if (literals[i].bytes[0] == (char)0x80) {
+			text[len++] = '%';
+		} else {
+			memcpy(text + len, literals[i].bytes,
+			    literals[i].len);
+			len += literals[i].len;
+		}
+		text[len] = '\0';
+	}
+}
+
+static void
+test_literals(void **state)
+{
+	static const struct {
+		const char *pattern;
+		const char *literals;
+	} cases[] = {
+		{ "mailbox full", "mailbox full" },
+		{ "User Unknown", "user unknown" },
+		{ "abcdefghijklmnopqrstuvwxyz", "abcdefghijklmnop" },
+		{ "", "" },
+		{ "ab", "" },
+		{ ".*", "" },
+		{ "a.b.c", "" },
+
+		/* The longest run counts, then the rarer of two sets. */
+		{ "no such (?:user|account) here", "no such " },
+		{ "\\d{3} quota", " quota" },
+		{ "foo|bar", "foo|bar" },
+		{ "foo|ba", "" },
+		{ "foo|", "" },
+		{ "(?:foo|bar)", "foo|bar" },
+		{ "(?:full|quota) exceeded", " exceeded" },
+		{ "(?:exceeded|over) the", "exceeded|over" },
+		{ "(?:foo|x)bar", "bar" },
+
+		/* What may be missing, or be there more than once. */
+		{ "colou?r", "colo" },
+		{ "fo+bar", "bar" },
+		{ "abc*def", "def" },
+		{ "ab{0,2}cde", "cde" },
+		{ "abc{2}d", "abc" },
+		{ "abc{1,}de", "abc" },
+		{ "(?:mailbox)? full", " full" },
+		{ "(?:mailbox)* full", " full" },
+		{ "(?:mailbox)+ full", "mailbox" },
+		{ "(?:mailbox){0,1} full", " full" },
+		{ "mail.*?box", "mail" },
+		{ "mai++lbox", "lbox" },
+
+		/* Classes and escapes. */
+		{ "[abc]def", "def" },
+		{ "[]abc]def", "def" },
+		{ "[^]abc]def", "def" },
+		{ "[[:alpha:]]def", "def" },
+		{ "[a\\]b]def", "def" },
+		{ "\\bspf\\b", "spf" },
+		{ "\\.example\\.", ".example." },
+		{ "\\x41bc", "abc" },
+		{ "\\x{263a}abc", "abc" },
+		{ "\\p{Lu}abc", "abc" },
+		{ "ab\\scd", "" },
+		{ "^abc$", "abc" },
+		{ "\\Qa.c\\E", "" },
+
+		/* Groups that look around take no part. */
+		{ "(?=foo)bar", "bar" },
+		{ "(?!foo)bar", "bar" },
+		{ "(?<=foo)bar", "bar" },
+		{ "(?<!foo)bar", "bar" },
+		{ "(?<list>zen)", "zen" },
+		{ "(?P<list>zen)", "zen" },
+		{ "(?>zen)", "zen" },
+		{ "(?i)zen", "zen" },
+		{ "(?i:zen)", "zen" },
+		{ "(?|zen|cbl)", "zen|cbl" },
+		{ "((((abc))))", "abc" },
+
+		/* Beyond ASCII case is not folded: any such byte will do. */
+		{ "\303\251t\303\251", "%" },
+		{ "bo\303\256te aux lettres", "te aux lettres" },
+		{ "\320\277\320\276\321\207\321\202\320\260", "%" },
+		{ "mail|\320\277", "mail|%" },
+		{ "(?:\320\277)?abc", "abc" },
+	};
+	char text[MANY * (PREFILTER_LITERAL + 2)];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		literals_of(cases[i].pattern, text, sizeof(text));
+		if (strcmp(text, cases[i].literals) != 0)
+			fail_msg("\"%s\": got \"%s\", want \"%s\"",
+			    cases[i].pattern, text, cases[i].literals);
+	}
+}
+
+/* A pattern of more literals than there is room for has none. */
+static void
+test_too_many_literals(void **state)
+{
+	struct prefilter_literal literals[4];
+	char pattern[8 * 100];
+	size_t len = 0;
+
+	(void)state;
+	assert_int_equal(prefilter_literals("aaa|bbb|ccc|ddd", literals, 4),
+	    4);
+	assert_int_equal(prefilter_literals("aaa|bbb|ccc|ddd", literals, 3),
+	    0);
+	for (unsigned i = 0; i < 100; i++)
+		len += (size_t)snprintf(pattern + len, sizeof(pattern) - len,
+		    "%sword%u", i > 0 ? "|" : "", i);
+	assert_int_equal(prefilter_literals(pattern, literals, 4), 0);
+}
+
+static void
+test_deep_nesting(void **state)
+{
+	struct prefilter_literal literals[4];
+	char pattern[5000];
+
+	(void)state;
+	memset(pattern, '(', 2000);
+	memcpy(pattern + 2000, "abc", 3);
+	memset(pattern + 2003, ')', 2000);
+	pattern[4003] = '\0';
+	assert_int_equal(prefilter_literals(pattern, literals, 4), 0);
+}
+
+/* Patterns that do not compile must not be read beyond their end. */
+static void
+test_broken_patterns(void **state)
+{
+	static const char *const patterns[] = {
+		"\\", "abc\\", "[", "[^", "[]", "[abc", "[[:", "[[:alpha",
+		"[\\", "(", "(?", "(?<", "(?<list", "(?P<", "(?=", "(((",
+		"abc{", "abc{1", "abc{1,", "\\x", "\\x4", "\\x{", "\\p{",
+		"\\k{", ")", "abc)def", "a|", "|", "*", "+abc", "?", "{2}",
+		"\303", "abc\303", "(?<list>", "(?:abc|", "\\Q", "(?i",
+	};
+	struct prefilter_literal literals[MANY];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(patterns); i++) {
+		/* On the heap, so that a sanitizer sees the end. */
+		size_t size = strlen(patterns[i]) + 1;
+		char *copy = malloc(size);
+
+		assert_non_null(copy);
+		memcpy(copy, patterns[i], size);
+		prefilter_literals(copy, literals, MANY);
+		free(copy);
+	}
+}
+
+#define WORDS 64
+
+static bool
+is_candidate(const uint64_t *words, size_t number)
+{
+	return (words[number / 64] >> number % 64 & 1) != 0;
+}
+
+/* A prefilter of patterns, ready. */
+static struct prefilter *
+prefilter_of(const char *const *patterns, size_t n)
+{
+	struct prefilter *prefilter = prefilter_new(n);
+
+	assert_non_null(prefilter);
+	assert_true(prefilter_words(prefilter) <= WORDS);
+	for (size_t i = 0; i < n; i++)
+		assert_true(prefilter_add(prefilter, i, patterns[i]));
+	assert_true(prefilter_finish(prefilter));
+	return prefilter;
+}
+
+static void
+test_search(void **state)
+{
+	static const char *const patterns[] = {
+		"mailbox full", "box", "full", ".*", "x full",
+		"\320\277\320\276\321\207\321\202\320\260", "quota|full",
+	};
+	static const struct {
+		const char *text;
+		const char *candidates;	/* a digit each */
+	} cases[] = {
+		{ "", "3" },
+		{ "nothing here", "3" },
+		{ "The MAILBOX FULL of it", "012346" },
+		{ "boxx full", "12346" },
+		{ "mailbox", "13" },
+		{ "over quota", "36" },
+		{ "\320\237", "35" },
+		{ "bo\303\256te full", "2356" },
+	};
+	struct prefilter *prefilter = prefilter_of(patterns,
+	    COUNT(patterns));
+	uint64_t words[WORDS];
+
+	(void)state;
+	assert_int_equal(prefilter_words(prefilter), 1);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		memset(words, 0xff, sizeof(words));
+		prefilter_search(prefilter, span_of(cases[i].text), words);
+		for (size_t k = 0; k < COUNT(patterns); k++)
+			if (is_candidate(words, k) !=
+			    (strchr(cases[i].candidates, (char)('0' + k)) !=
+			    NULL))
+				fail_msg("\"%s\" on \"%s\"", patterns[k],
+				    cases[i].text);
+		assert_int_equal(words[0] >> COUNT(patterns), 0);
+	}
+	prefilter_free(prefilter);
+}
+
+static void
+test_empty_prefilter(void **state)
+{
+	struct prefilter *prefilter = prefilter_of(NULL, 0);
+	uint64_t words[1] = { 5 };
+
+	(void)state;
+	assert_int_equal(prefilter_words(prefilter), 0);
+	prefilter_search(prefilter, SPAN("text"), words);
+	assert_int_equal(words[0], 5);
+	prefilter_free(prefilter);
+	prefilter_free(NULL);
+}
+
+/* A NUL is a byte like any other. */
+static void
+test_nul_in_text(void **state)
+{
+	static const char *const patterns[] = { "full", "mailbox" };
+	struct prefilter *prefilter = prefilter_of(patterns, 2);
+	uint64_t words[WORDS];
+
+	(void)state;
+	prefilter_search(prefilter, SPAN("mail\0box\0full"), words);
+	assert_true(is_candidate(words, 0));
+	assert_false(is_candidate(words, 1));
+	prefilter_free(prefilter);
+}
+
+static unsigned long
+next_random(unsigned long *seed)
+{
+	*seed = (*seed * 1103515245 + 12345) & 0x7fffffff;
+	return *seed >> 8;
+}
+
+/* Fills text with n letters of a small alphabet, so that much overlaps. */
+static void
+random_letters(unsigned long *seed, char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		text[i] = (char)('a' + next_random(seed) % 3);
+	text[n] = '\0';
+}
+
+/* The automaton finds just what a plain search finds. */
+static void
+test_search_against_plain_search(void **state)
+{
+	char texts[100][16], text[200];
+	const char *patterns[100];
+	uint64_t words[WORDS];
+	unsigned long seed = 1;
+
+	(void)state;
+	for (int round = 0; round < 200; round++) {
+		struct prefilter *prefilter;
+
+		for (size_t i = 0; i < COUNT(patterns); i++) {
+			random_letters(&seed, texts[i],
+			    3 + next_random(&seed) % 6);
+			patterns[i] = texts[i];
+		}
+		prefilter = prefilter_of(patterns, COUNT(patterns));
+		random_letters(&seed, text, next_random(&seed) % 120);
+		prefilter_search(prefilter, span_of(text), words);
+		for (size_t i = 0; i < COUNT(patterns); i++)
+			if (is_candidate(words, i) != (strstr(text,
+			    patterns[i]) != NULL))
+				fail_msg("\"%s\" in \"%s\"", patterns[i],
+				    text);
+		prefilter_free(prefilter);
+	}
+}
+
+/*
+ * Does a search through the prefilter find the rule that matches by itself?
+ * Fails if it does not even match by itself.
+ */
+static bool
+finds_what_it_matches(const char *pattern, struct span text)
+{
+	static const struct cause cause = { "any", FIX_NOBODY, AGAIN_USELESS,
+	    STOP_YOU };
+	const struct rule rule = { .name = "rule", .text = pattern,
+	    .cause = "any" };
+	const struct rule_book book = { .rules = &rule, .nrules = 1 };
+	struct ruleset *set = ruleset_new(&book, &cause, 1, false, NULL,
+	    NULL);
+	const struct ruleset *sets[] = { set };
+	const struct evidence evidence = { .text = text };
+	struct arena arena;
+	struct matcher matcher = { .arena = &arena, .sets = sets,
+	    .nsets = 1, .causes = &cause, .ncauses = 1 };
+	struct match match;
+	bool matches, is_found;
+
+	assert_non_null(set);
+	arena_init(&arena, (size_t)1 << 20);
+	matches = matcher_rule_matches(&matcher, set, &rule, &evidence);
+	is_found = matcher_find(&matcher, &evidence, RULES_WITH_TEXT, NULL,
+	    &match);
+	matcher_release(&matcher);
+	ruleset_free(set);
+	arena_release(&arena);
+	if (!matches)
+		fail_msg("\"%s\" does not match \"%.*s\"", pattern,
+		    (int)text.len, text.p);
+	return is_found;
+}
+
+/*
+ * What a pattern matches must be its candidate, also where the pattern is
+ * written in a way that the reader of literals may not understand.
+ */
+static void
+test_no_match_is_lost(void **state)
+{
+	static const struct {
+		const char *pattern;
+		const char *text;	/* which it matches */
+	} cases[] = {
+		{ "(?<list>zen) is \\k<list>", "zen is zen" },
+		{ "(?<list>zen) is \\k{list}", "zen is zen" },
+		{ "(?<list>zen) is \\k'list'", "zen is zen" },
+		{ "(?<list>zen) is \\g{list}", "zen is zen" },
+		{ "(zen) is \\1", "zen is zen" },
+		{ "(zen) is \\g1", "zen is zen" },
+		{ "(?<list>zen) or (?&list)", "zen or zen" },
+		{ "(?P<list>zen) or (?P>list)", "zen or zen" },
+		{ "(?P<list>zen) is (?P=list)", "zen is zen" },
+		{ "(?'list'zen)", "zen" },
+		{ "(?#the mailbox: it is full)abc", "abc" },
+		{ "(?x) over # a comment\n quota", "overquota" },
+		{ "(*UTF)quota", "quota" },
+		{ "(*ANYCRLF)quota", "quota" },
+		{ "a(?(?=bcd)bcd|xyz)", "axyz" },
+		{ "(abc)?(?(1)def|ghi)", "ghi" },
+		{ "abc{2bar", "abc{2bar" },
+		{ "\\Qa.b\\E", "a.b" },
+		{ "quota\\K exceeded", "quota exceeded" },
+		{ "\\141bc", "abc" },
+		{ "\\o{141}bc", "abc" },
+		{ "tab\\cIulator", "tab\tulator" },
+		{ "\\N{U+41}bc", "abc" },
+		{ "[[:alpha:]_]bcd", "abcd" },
+		{ "[\\Q]\\Exyz]abc", "xabc" },
+		{ "(?-i)ABC", "ABC" },
+	};
+	size_t lost = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		if (!finds_what_it_matches(cases[i].pattern,
+		    span_of(cases[i].text))) {
+			print_error("\"%s\" on \"%s\"\n", cases[i].pattern,
+			    cases[i].text);
+			lost++;
+		}
+	assert_int_equal(lost, 0);
+}
+
+/* A prefilter of all text rules that are built in. */
+static struct prefilter *
+builtin_prefilter(void)
+{
+	struct prefilter *prefilter = prefilter_new(default_book.nrules);
+
+	assert_non_null(prefilter);
+	assert_true(prefilter_words(prefilter) <= WORDS);
+	for (size_t i = 0; i < default_book.nrules; i++)
+		if (default_book.rules[i].text != NULL)
+			assert_true(prefilter_add(prefilter, i,
+			    default_book.rules[i].text));
+	assert_true(prefilter_finish(prefilter));
+	return prefilter;
+}
+
+/* For each built-in rule: its own examples have it among their candidates. */
+static void
+test_examples_are_candidates(void **state)
+{
+	struct prefilter *prefilter = builtin_prefilter();
+	uint64_t words[WORDS];
+	struct arena arena;
+	size_t examples = 0, lost = 0;
+
+	(void)state;
+	arena_init(&arena, (size_t)1 << 20);
+	for (size_t i = 0; i < default_book.nrules; i++) {
+		const struct rule *rule = &default_book.rules[i];
+
+		for (size_t k = 0; rule->text != NULL &&
+		    rule->example[k] != NULL; k++) {
+			struct reply reply;
+
+			examples++;
+			reply_read(&arena, span_of(rule->example[k]), &reply);
+			prefilter_search(prefilter, reply.text, words);
+			if (!is_candidate(words, i)) {
+				print_error("%s:%u: rule %s on \"%s\"\n",
+				    rule->file, rule->line, rule->name,
+				    rule->example[k]);
+				lost++;
+			}
+			arena_release(&arena);
+		}
+	}
+	prefilter_free(prefilter);
+	assert_true(examples > 1000);
+	assert_int_equal(lost, 0);
+}
+
+/* It is of use: on a plain reply few rules are left to try. */
+static void
+test_few_candidates_are_left(void **state)
+{
+	static const char *const texts[] = {
+		("550 5.1.1 <bob@example.org>: Recipient address rejected: "
+		    "User unknown in virtual mailbox table"),
+		"552 5.2.2 Mailbox full",
+		"421 try later",
+	};
+	struct prefilter *prefilter = builtin_prefilter();
+	uint64_t words[WORDS];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		size_t n = 0;
+
+		prefilter_search(prefilter, span_of(texts[i]), words);
+		for (size_t k = 0; k < default_book.nrules; k++)
+			n += is_candidate(words, k);
+		if (n > default_book.nrules / 8)
+			fail_msg("%zu of %zu rules are candidates for \"%s\"",
+			    n, default_book.nrules, texts[i]);
+	}
+	prefilter_free(prefilter);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_literals),
+		cmocka_unit_test(test_too_many_literals),
+		cmocka_unit_test(test_deep_nesting),
+		cmocka_unit_test(test_broken_patterns),
+		cmocka_unit_test(test_search),
+		cmocka_unit_test(test_empty_prefilter),
+		cmocka_unit_test(test_nul_in_text),
+		cmocka_unit_test(test_search_against_plain_search),
+		cmocka_unit_test(test_no_match_is_lost),
+		cmocka_unit_test(test_examples_are_candidates),
+		cmocka_unit_test(test_few_candidates_are_left),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
