@@ -46,6 +46,7 @@ fault_tell(struct faults *faults, const char *file, unsigned line,
 		faults->tell(faults->context, file, line, what);
 }
 
+__attribute__((format(printf, 2, 0)))
 static void
 confuse_error(cfg_t *cfg, const char *format, va_list ap)
 {

@@ -220,7 +220,7 @@ read_codes(struct reply *reply)
 void
 reply_read(struct arena *arena, struct span raw, struct reply *reply)
 {
-	struct span rest = span_first(raw, 4 * REPLY_LENGTH), line;
+	struct span rest = charset_cut(raw, 4 * REPLY_LENGTH), line;
 	bool first = true;
 	struct buf out;
 

@@ -64,7 +64,7 @@ check_example(struct checking *checking, const struct ruleset *set,
 		fault_tell(&checking->faults, rule->file, rule->line,
 		    "rule %s does not match its example \"%s\"", rule->name,
 		    example);
-	else if (other != rule)
+	else if (other != NULL && other != rule)
 		fault_tell(&checking->faults, rule->file, rule->line,
 		    "rule %s (%s:%u) takes the example \"%s\" of rule %s",
 		    other->name, other->file, other->line, example,

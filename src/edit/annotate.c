@@ -180,8 +180,8 @@ body_fault(const struct annotator *annotator, const struct message *message,
 		return "it has a DKIM signature";
 	if (message->bytes.len - root->head.len > annotator->max_body)
 		return "it is larger than max_body";
-	if (message->flags & (MESSAGE_TRUNCATED | MESSAGE_OVERFLOW) ||
-	    root->broken || (part_is_multipart(root) &&
+	if (message->flags & (MESSAGE_TRUNCATED | MESSAGE_OVERFLOW |
+	    MESSAGE_DOUBTFUL) || root->broken || (part_is_multipart(root) &&
 	    root->first_child == NULL))
 		return no_body_flags;
 	return NULL;
@@ -205,6 +205,7 @@ find_leaves(const struct message *message)
 		top = top->first_child;
 	for (part = top; part != NULL; part = part_after(part)) {
 		const struct part *up = part;
+		bool typed;
 
 		while (up != NULL && up != top)
 			up = up->parent;
@@ -214,7 +215,10 @@ find_leaves(const struct message *message)
 			break;
 		if (part->first_child != NULL || part_is_multipart(part))
 			continue;
-		if (leaves.text == NULL && (part->type.len == 0 ||
+		typed = header_value(&part->headers, "Content-Type").p != NULL;
+		if (typed && part->type.len == 0)	/* anything at all */
+			return (struct leaves){ NULL, NULL };
+		if (leaves.text == NULL && (!typed ||
 		    part_is(part, "text/plain")))
 			leaves.text = part;
 		if (leaves.html == NULL && part_is(part, "text/html"))

@@ -597,13 +597,18 @@ static struct span
 alternative_front(const struct message *message, const struct part *leaf,
     const struct plan *plan, struct span boundary)
 {
+	struct span fields;
 	struct buf out;
 
 	buf_init(&out, message->arena);
 	buf_add_string(&out, "--");
 	buf_add_span(&out, boundary);
 	buf_add_string(&out, message->eol);
-	buf_add_span(&out, new_fields(message, leaf, plan));
+	fields = new_fields(message, leaf, plan);
+	/* Without a type, some programs lose a part of an alternative. */
+	if (!part_is(leaf, "text/plain") && plan->content_type.p == NULL)
+		add_field(message, &out, "Content-Type", SPAN("text/plain"));
+	buf_add_span(&out, fields);
 	buf_add_string(&out, message->eol);
 	buf_add_span(&out, plan->keep_body ? plan->insert : plan->body);
 	return buf_span(&out);

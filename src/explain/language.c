@@ -9,28 +9,23 @@ static const struct span right_to_left[] = {
 	SPAN_INIT("yi"), SPAN_INIT("ps"), SPAN_INIT("sd"), SPAN_INIT("ug"),
 };
 
-/* The first subtag: "pl" of "pl-PL". */
+/* The tag without its last subtag: "pl" of "pl-PL"; empty at last. */
 static struct span
-base_tag(struct span tag)
+shorter_tag(struct span tag)
 {
-	size_t len = 0;
-
-	while (len < tag.len && ascii_is_alnum(tag.p[len]))
-		len++;
-	return span_first(tag, len);
+	while (tag.len > 0 && ascii_is_alnum(tag.p[tag.len - 1]))
+		tag.len--;
+	return span_first(tag, tag.len > 0 ? tag.len - 1 : 0);
 }
 
 const struct language *
 language_find(const struct languages *languages, struct span tag)
 {
-	tag = span_trim(tag);
-	for (size_t i = 0; i < languages->n; i++)
-		if (span_equal_nocase(span_of(languages->v[i].tag), tag))
-			return &languages->v[i];
-	for (size_t i = 0; i < languages->n; i++)
-		if (span_equal_nocase(span_of(languages->v[i].tag),
-		    base_tag(tag)))
-			return &languages->v[i];
+	for (tag = span_trim(tag); tag.len > 0; tag = shorter_tag(tag))
+		for (size_t i = 0; i < languages->n; i++)
+			if (span_equal_nocase(span_of(languages->v[i].tag),
+			    tag))
+				return &languages->v[i];
 	return NULL;
 }
 
@@ -106,8 +101,12 @@ language_text(const struct languages *languages,
 bool
 language_is_right_to_left(const struct language *language)
 {
-	struct span base = base_tag(span_of(language->tag));
+	struct span tag = span_of(language->tag), base = tag;
 
+	while (tag.len > 0) {
+		base = tag;
+		tag = shorter_tag(tag);
+	}
 	for (size_t i = 0; i < sizeof(right_to_left) /
 	    sizeof(right_to_left[0]); i++)
 		if (span_equal_nocase(base, right_to_left[i]))

@@ -16,9 +16,9 @@
  * Returns value as one line of UTF-8: invalid bytes become U+FFFD, controls
  * and characters that steer the direction of text or are invisible go, white
  * space is folded, and what is longer than max characters ends in "..." and is
- * max characters long with these. With spell_at, every '@' becomes " (at) ", since an address in the text of a
- * bounce without a status part is taken by other programs for a recipient.
- * Absent if the arena failed.
+ * max characters long with these. With spell_at, every '@' becomes " (at) ",
+ * since an address in the text of a bounce without a status part is taken by
+ * other programs for a recipient. Absent if the arena failed.
  */
 struct span sanitize_value(struct arena *arena, struct span value,
     size_t max, bool spell_at);

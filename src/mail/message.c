@@ -21,11 +21,16 @@ struct delimiter {
 	const char *line;		/* where it starts */
 };
 
-/* Is line the delimiter of some multipart from part upwards? */
+/*
+ * Is line the delimiter of some multipart from part upwards? A line that only
+ * begins as one is none here, but RFC 2046 section 5.1.1 lets readers take it.
+ */
 static bool
-is_delimiter(const struct part *part, struct span line,
-    struct delimiter *delimiter)
+is_delimiter(struct message *message, const struct part *part,
+    struct span line, struct delimiter *delimiter)
 {
+	bool begins = false;
+
 	while (line.len > 0 && ascii_is_blank(line.p[line.len - 1]))
 		line.len--;
 	line = span_from(line, 2);
@@ -37,12 +42,16 @@ is_delimiter(const struct part *part, struct span line,
 		    memcmp(line.p, part->boundary.p, part->boundary.len) != 0)
 			continue;
 		end = span_from(line, part->boundary.len);
-		if (end.len > 0 && !span_equal(end, SPAN("--")))
+		if (end.len > 0 && !span_equal(end, SPAN("--"))) {
+			begins = true;
 			continue;
+		}
 		delimiter->owner = part;
 		delimiter->closing = end.len > 0;
 		return true;
 	}
+	if (begins)
+		message->flags |= MESSAGE_DOUBTFUL;
 	return false;
 }
 
@@ -77,7 +86,7 @@ read_until_delimiter(struct parser *parser, const struct part *part,
 
 		span_next_line(&parser->rest, &line);
 		if (line.len < 2 || line.p[0] != '-' || line.p[1] != '-' ||
-		    !is_delimiter(part, line, delimiter))
+		    !is_delimiter(parser->message, part, line, delimiter))
 			continue;
 		delimiter->line = at;
 		return content_before(start, at);
@@ -132,6 +141,9 @@ read_header(struct parser *parser, struct part *part)
 		parser->message->flags |= MESSAGE_OVERFLOW;
 	else
 		part->boundary = boundary;
+	for (const struct part *up = part->parent; up != NULL; up = up->parent)
+		if (span_equal(up->boundary, boundary))
+			parser->message->flags |= MESSAGE_DOUBTFUL;
 }
 
 static struct delimiter read_part(struct parser *parser, struct part *part);

@@ -37,7 +37,8 @@ enum {
 	MESSAGE_UNCLOSED = 4,	/* a multipart has no closing delimiter */
 	MESSAGE_NULS = 8,	/* holds a NUL byte */
 	MESSAGE_8BIT = 16,	/* holds bytes above 127 */
-	MESSAGE_TRUNCATED = 32	/* longer than the limit; the rest is unseen */
+	MESSAGE_TRUNCATED = 32,	/* longer than the limit; the rest is unseen */
+	MESSAGE_DOUBTFUL = 64	/* readers differ on what is a delimiter */
 };
 
 struct message {

@@ -5,48 +5,22 @@
  */
 #include "unittest.h"
 
-#include "app/defaults.h"
 #include "base/buf.h"
+#include "builtin.h"
 #include "edit/annotate.h"
 #include "edit/fields.h"
 #include "mail/charset.h"
 
-static struct language languages[40];
-static struct ruleset *rules;
-static const struct ruleset *tried[1];
+static struct builtin *builtin;
 static struct annotator annotator;
 
-static void
-rule_fault(void *context, const struct rule *rule, const char *what)
-{
-	(void)context;
-	fail_msg("rule %s: %s", rule->name, what);
-}
-
-/* The built-in rules and languages, and no setting but the host. */
 static int
 open_defaults(void **state)
 {
-	(void)state;
-	assert_true(default_nlanguages <= COUNT(languages));
-	for (size_t i = 0; i < default_nlanguages; i++) {
-		languages[i].tag = default_languages[i].tag;
-		assert_null(catalog_open(&languages[i].catalog, (struct span){
-		    (const char *)default_languages[i].bytes,
-		    default_languages[i].len }));
-	}
-	rules = ruleset_new(&default_book, default_book.causes,
-	    default_book.ncauses, false, rule_fault, NULL);
-	tried[0] = rules;
-	return rules == NULL;
-}
+	int result = builtin_setup(state);
 
-static int
-close_defaults(void **state)
-{
-	(void)state;
-	ruleset_free(rules);
-	return 0;
+	builtin = *state;
+	return result;
 }
 
 static int
@@ -58,11 +32,11 @@ setup(void **state)
 		.host = SPAN("mail.example.org"),
 		.annotate = ANNOTATE_HEADER | ANNOTATE_TEXT | ANNOTATE_HTML,
 		.max_body = (size_t)10 << 20,
-		.languages = { languages, default_nlanguages },
-		.language = &languages[0],
+		.languages = builtin->languages,
+		.language = builtin->languages.v,
 		.causes = default_book.causes,
 		.ncauses = default_book.ncauses,
-		.rules = tried, .nrules = 1,
+		.rules = builtin->sets, .nrules = 1,
 		.domains = { NULL, default_domains },
 		.limits = LIMITS_DEFAULT,
 	};
@@ -798,7 +772,7 @@ test_all_languages(void **state)
 			struct done done;
 			struct span text;
 
-			annotator.language = &languages[i];
+			annotator.language = &builtin->languages.v[i];
 			run(&done, *state, span_of(mails[k]),
 			    &nobody_trusted);
 			assert_null(done.annotation.why);
@@ -926,5 +900,5 @@ main(void)
 	};
 
 	return cmocka_run_group_tests_name("annotate", tests, open_defaults,
-	    close_defaults);
+	    builtin_teardown);
 }

@@ -11,65 +11,51 @@
  * files anew; an empty one is how a new one begins. TESTS names the folder
  * that has corpus/, tests if it is not set.
  */
-#include "unittest.h"
-
 #include <dirent.h>
 #include <stdlib.h>
 
-#include "app/defaults.h"
 #include "base/buf.h"
+#include "builtin.h"
 #include "edit/annotate.h"
 
 #define MAILS 2000
 
-static struct language languages[40];
-static struct ruleset *rules;
-static const struct ruleset *tried[1];
+static void *builtin_state;
 static struct annotator annotator;
 
-static void
-rule_fault(void *context, const struct rule *rule, const char *what)
-{
-	(void)context;
-	fail_msg("rule %s: %s", rule->name, what);
-}
-
-/* The built-in rules and languages, and no setting but the host. */
+/*
+ * The built-in rules and languages, and no setting but the host. The state
+ * of a test is its mail, which a state of the group would hide.
+ */
 static int
 open_defaults(void **state)
 {
+	const struct builtin *builtin;
+
 	(void)state;
-	assert_true(default_nlanguages <= COUNT(languages));
-	for (size_t i = 0; i < default_nlanguages; i++) {
-		languages[i].tag = default_languages[i].tag;
-		assert_null(catalog_open(&languages[i].catalog, (struct span){
-		    (const char *)default_languages[i].bytes,
-		    default_languages[i].len }));
-	}
-	rules = ruleset_new(&default_book, default_book.causes,
-	    default_book.ncauses, false, rule_fault, NULL);
-	tried[0] = rules;
+	if (builtin_setup(&builtin_state) != 0)
+		return -1;
+	builtin = builtin_state;
 	annotator = (struct annotator){
 		.host = SPAN("mail.example.org"),
 		.annotate = ANNOTATE_HEADER | ANNOTATE_TEXT | ANNOTATE_HTML,
 		.max_body = (size_t)10 << 20,
-		.languages = { languages, default_nlanguages },
-		.language = &languages[0],
+		.languages = builtin->languages,
+		.language = builtin->languages.v,
 		.causes = default_book.causes,
 		.ncauses = default_book.ncauses,
-		.rules = tried, .nrules = 1,
+		.rules = builtin->sets, .nrules = 1,
 		.domains = { NULL, default_domains },
 		.limits = LIMITS_DEFAULT,
 	};
-	return rules == NULL;
+	return 0;
 }
 
 static int
 close_defaults(void **state)
 {
 	(void)state;
-	ruleset_free(rules);
-	return 0;
+	return builtin_teardown(&builtin_state);
 }
 
 static const char *
