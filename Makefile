@@ -16,6 +16,7 @@ PREFIX = /usr/local
 BINDIR = $(PREFIX)/bin
 SBINDIR = $(PREFIX)/sbin
 MANDIR = $(PREFIX)/share/man
+DATADIR = $(PREFIX)/share/whybounced
 SYSCONFDIR = /etc
 
 CC = cc
@@ -135,7 +136,8 @@ $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(DEFAULTS) $(LIBRARY)
 
 # Fragments of the tests; each names its programs and how they are built.
 -include $(wildcard tests/milter/milter.mk tests/fuzz/fuzz.mk \
-    tests/edit/edit.mk tests/bench/bench.mk)
+    tests/edit/edit.mk tests/bench/bench.mk contrib/dist.mk \
+    contrib/debian/debian.mk)
 
 # Every test. As root it installs what is missing; the end-to-end tests start
 # mail servers of their own and need root for that.
@@ -146,8 +148,12 @@ CHECKS = \
 	'$(PYTHON) tests/lang/test_lang.py $(BUILD)/whybounce' \
 	'$(PYTHON) tests/cli/test_cli.py $(BUILD)/whybounce' \
 	'$(PYTHON) tests/cli/test_install.py $(MAKE)' \
+	'$(PYTHON) tests/html/test_html.py $(BUILD)/whybounce' \
 	$(CHECKS_EDIT) $(CHECKS_MILTER) $(CHECKS_FUZZ) \
-	'$(PYTHON) tests/mta/test_mta.py $(BUILD)/whybounced'
+	'$(PYTHON) tests/mta/test_mta.py $(BUILD)/whybounced' \
+	'$(PYTHON) tests/mta/test_sendmail.py $(BUILD)' \
+	'$(PYTHON) tests/mta/test_filters.py $(BUILD)' \
+	'$(PYTHON) tests/cli/test_readme.py $(MAKE)'
 
 check: packages-check
 	@$(MAKE) --no-print-directory check-programs
@@ -171,6 +177,11 @@ demo: packages-check
 	@$(PYTHON) tests/mta/demo.py $(BUILD)/whybounced
 
 INSTALL = install
+# What other programs include to call `whybounce filter`.
+RECIPES = exim/whybounce.conf procmail/whybounce.rc \
+	maildrop/whybounce.mailfilter opensmtpd/whybounce.conf \
+	sieve/whybounce.sieve sieve/95-whybounce.conf sendmail/whybounced.mc
+
 install: all
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) \
 	    $(DESTDIR)$(SYSCONFDIR)/whybounced
@@ -184,9 +195,17 @@ install: all
 	    $(INSTALL) -d $(DESTDIR)$(MANDIR)/man$$section && \
 	    $(INSTALL) -m 644 $$page $(DESTDIR)$(MANDIR)/man$$section || \
 	    exit 1; done
+	for recipe in $(RECIPES); do \
+	    folder=$(DESTDIR)$(DATADIR)/$${recipe%/*}; \
+	    sed 's,/usr/local/share/whybounced,$(DATADIR),g' \
+	    contrib/$$recipe > $(BUILD)/recipe && \
+	    $(INSTALL) -d $$folder && $(INSTALL) -m 644 $(BUILD)/recipe \
+	    $$folder/$${recipe##*/} || exit 1; done
+	$(INSTALL) -m 755 contrib/exim/whybounce-guard $(DESTDIR)$(DATADIR)
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/whybounce $(DESTDIR)$(SBINDIR)/whybounced
+	rm -rf $(DESTDIR)$(DATADIR)
 	rm -f $(foreach p,$(notdir $(wildcard src/man/*.[158])),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(p)))/$(p))
 
 clean:

@@ -337,6 +337,9 @@ dsn_read_text(struct report *report, struct arena *arena, struct span text,
 			start = text.p;
 			continue;
 		}
+		/* Other programs overlook "Action : failed". */
+		if (field.name.p[field.name.len] != ':')
+			report->flags |= REPORT_DAMAGED;
 		/* A second recipient without an empty line before it. */
 		if (block.address.len > 0 && span_equal_nocase(field.name,
 		    fields[FIELD_FINAL].name)) {

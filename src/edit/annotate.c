@@ -268,10 +268,11 @@ add_to_leaves(struct annotation *annotation,
 		fault = leaf_make_alternative(edits, message, leaves.text,
 		    text, html_document(arena, explanation, part_text(arena,
 		    leaves.text, annotator->limits.text)));
-		if (fault == NULL)
+		if (fault == NULL) {
 			annotation->added |= wanted &
 			    (ANNOTATE_TEXT | ANNOTATE_HTML);
-		return fault;
+			return NULL;
+		}
 	}
 	if (leaves.text != NULL && text.len > 0) {
 		fault = leaf_insert_text(edits, message, leaves.text, text);
@@ -320,7 +321,9 @@ decide_edits(struct annotation *annotation,
 		.languages = &annotator->languages,
 		.language = annotation->language, .host = annotator->host,
 		.helpdesk = annotator->helpdesk,
-		.spell_at = annotation->report.kind == REPORT_PROSE,
+		/* Where others read no recipient, they must not find ours. */
+		.spell_at = annotation->report.kind == REPORT_PROSE ||
+		    annotation->report.flags & REPORT_DAMAGED,
 		.backscatter = annotation->foreign
 	};
 	struct explanation explanation;

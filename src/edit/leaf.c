@@ -651,6 +651,11 @@ leaf_make_alternative(struct edit_list *list, const struct message *message,
 
 	if (fault == NULL && boundary.p == NULL)
 		fault = "no boundary can be found for it";
+	/* The HTML repeats the old text, which an escape makes unreadable:
+	 * iconv does not know the charset. */
+	if (fault == NULL && span_find_char(decode(message, leaf).text,
+	    '\033') != SPAN_NONE)
+		fault = "its charset cannot be converted";
 	if (fault == NULL)
 		fault = plan_text(&plan, message, leaf, text);
 	if (fault != NULL)

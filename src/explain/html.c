@@ -8,27 +8,30 @@
 
 /*
  * Text and background are both named wherever one is, so that a program with
- * dark colours converts both; each pair has a contrast of 4.5:1 or more.
+ * dark colours converts both; each pair has a contrast of 4.5:1 or more. Each
+ * element that holds text names them, and its size, since the card may stand
+ * in a notice whose own style speaks of all paragraphs.
  */
+#define INK "color:#1c2430;background-color:#ffffff"
+#define ITEM "font-size:1em;" INK
 #define CARD "max-width:42em;margin:0 0 1em 0;padding:.8em 1.2em 1em 1.2em;" \
     "border:1px solid #c4c9d2;border-left:6px solid %;" \
-    "background-color:#ffffff;color:#1c2430;text-align:start;" \
+    INK ";text-align:start;" \
     "font-family:sans-serif;font-size:16px;line-height:1.5;" \
     "overflow-wrap:anywhere"
 #define RESULT "margin:.2em 0 .6em 0;font-size:1.25em;line-height:1.3;" \
     "color:%;background-color:#ffffff"
-#define HEADING "margin:1em 0 .2em 0;font-size:1em"
-#define PARAGRAPH "margin:0 0 .6em 0"
-#define LIST "margin:0;padding:0 1.6em"
+#define HEADING "margin:1em 0 .2em 0;" ITEM
+#define PARAGRAPH "margin:0 0 .6em 0;" ITEM
+#define LIST "margin:0 0 .6em 0;padding:0 1.6em;" ITEM
 #define STATION "display:inline-block;margin:.15em 0;padding:.1em .6em;" \
-    "border:1px solid #5a6575;border-radius:3px;color:#1c2430;" \
-    "background-color:#ffffff"
+    "border:1px solid #5a6575;border-radius:3px;" ITEM
 #define STATION_HERE "display:inline-block;margin:.15em 0;" \
     "padding:.1em .6em;border:1px solid %;border-radius:3px;" \
-    "font-weight:bold;color:#ffffff;background-color:%"
+    "font-size:1em;font-weight:bold;color:#ffffff;background-color:%"
 #define STATION_LATER "display:inline-block;margin:.15em 0;" \
     "padding:.1em .6em;border:1px dashed #5a6575;border-radius:3px;" \
-    "color:#4a5462;background-color:#ffffff"
+    "font-size:1em;color:#4a5462;background-color:#ffffff"
 #define SMALL "margin:1em 0 0 0;font-size:.9em;color:#4a5462;" \
     "background-color:#ffffff"
 #define NOTICE "white-space:pre-wrap;overflow-wrap:anywhere;" \
@@ -187,7 +190,7 @@ add_list(struct buf *out, const char *name, const struct span *items,
 	add_style(out, LIST, NULL);
 	buf_add_string(out, ">\n");
 	for (size_t i = 0; i < n; i++)
-		add_element(out, "li", NULL, NULL, items[i]);
+		add_element(out, "li", ITEM, NULL, items[i]);
 	buf_add_string(out, "</");
 	buf_add_string(out, name);
 	buf_add_string(out, ">\n");
@@ -282,7 +285,7 @@ html_document(struct arena *arena, const struct explanation *explanation,
 	buf_add_string(&out, "</title>\n</head>\n<body>\n");
 	add_card(&out, explanation);
 	if (notice.len > 0) {
-		buf_add_string(&out, "<pre dir=\"auto\"");
+		buf_add_string(&out, "<pre lang=\"\" dir=\"auto\"");
 		add_style(&out, NOTICE, NULL);
 		buf_add_string(&out, ">");
 		add_escaped(&out, notice);

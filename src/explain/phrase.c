@@ -11,10 +11,30 @@
 
 #define KEY_LENGTH 80
 
+/* Returns text with each '@' spelt "(at)". */
+static struct span
+without_at(struct arena *arena, struct span text)
+{
+	struct buf out;
+
+	if (span_find_char(text, '@') == SPAN_NONE)
+		return text;
+	buf_init(&out, arena);
+	for (size_t i = 0; i < text.len; i++)
+		if (text.p[i] == '@')
+			buf_add_string(&out, "(at)");
+		else
+			buf_add_char(&out, text.p[i]);
+	return buf_span(&out);
+}
+
 struct span
 phrase(const struct phrases *phrases, const char *key)
 {
-	return language_text(phrases->languages, phrases->language, key);
+	struct span text = language_text(phrases->languages,
+	    phrases->language, key);
+
+	return phrases->spell_at ? without_at(phrases->arena, text) : text;
 }
 
 struct span

@@ -257,7 +257,8 @@ charset_to_utf8(struct arena *arena, struct span charset, struct span text,
 		return repair_utf8(arena, text, flags);
 	if (known != NULL && known->iconv_name != NULL)
 		return convert_named(arena, known->iconv_name, text, flags);
-	if (known == NULL && charset.len > 0 && !charset_is_ascii(text))
+	if (known == NULL && charset.len > 0 && (!charset_is_ascii(text) ||
+	    span_find_char(text, ESCAPE) != SPAN_NONE))
 		*flags |= CHARSET_GUESSED;
 	if (charset_is_utf8(text))
 		return text;

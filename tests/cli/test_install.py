@@ -19,6 +19,9 @@ import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SETTINGS = "etc/whybounced/whybounced.conf"
+RECIPES = ("exim/whybounce.conf", "procmail/whybounce.rc", "maildrop/whybounce.mailfilter",
+           "opensmtpd/whybounce.conf", "sieve/whybounce.sieve", "sieve/95-whybounce.conf",
+           "sendmail/whybounced.mc")
 PROGRAMS = {"whybounce": "bin", "whybounced": "sbin"}
 
 counts = {True: 0, False: 0}
@@ -74,6 +77,9 @@ def expected(prefix):
     for name in os.listdir(manual) if os.path.isdir(manual) else ():
         if re.fullmatch(r".*\.[158]", name):
             found[os.path.join(prefix, "share/man/man" + name[-1], name)] = 0o644
+    for name in RECIPES:
+        found[os.path.join(prefix, "share/whybounced", name)] = 0o644
+    found[os.path.join(prefix, "share/whybounced/whybounce-guard")] = 0o755
     return found
 
 

@@ -254,6 +254,44 @@ test_top_text(void **state)
 	    SPAN_NONE);
 }
 
+/*
+ * In a bounce without a status part other programs take for a recipient what
+ * has an '@': none may be added, in no language and for no cause.
+ */
+static void
+test_no_at(void **state)
+{
+	static const char *const replies[] = {
+		"550 5.1.1 User unknown", "550 5.1.2 Bad domain",
+		"501 5.1.3 Bad address syntax", "556 5.1.10 Null MX",
+		"551 5.1.6 Moved, try b@example.net", "552 5.2.2 Full",
+		"550 5.7.1 write to abuse@example.com", "421 4.4.1 Later",
+	};
+	struct done done;
+
+	annotator.helpdesk = SPAN("helpdesk@example.org");
+	for (size_t i = 0; i < COUNT(replies); i++)
+		for (size_t k = 0; k < default_nlanguages; k++) {
+			struct span old, new;
+			char mail[1000];
+
+			annotator.language = &builtin->languages.v[k];
+			snprintf(mail, sizeof(mail), SYSTEM "\n"
+			    "Your message could not be delivered.\n\n"
+			    "<anna@example.com>: host mx.example.com said: "
+			    "%s\n", replies[i]);
+			run(&done, *state, span_of(mail), &nobody_trusted);
+			assert_null(done.annotation.why);
+			old = text_of(&done.old, "text/plain");
+			new = text_of(&done.new, "text/plain");
+			new = span_first(new, new.len - old.len);
+			if (span_find_char(new, '@') != SPAN_NONE)
+				fail_msg("%s in %s: %.*s", replies[i],
+				    builtin->languages.v[k].tag,
+				    (int)new.len, new.p);
+		}
+}
+
 /* A top text that has to be made anew: its fields change with it. */
 static void
 test_top_text_anew(void **state)
@@ -887,7 +925,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_report), TEST(test_choices), TEST(test_top_text),
-		TEST(test_top_text_anew), TEST(test_trees),
+		TEST(test_no_at), TEST(test_top_text_anew), TEST(test_trees),
 		TEST(test_second_part), TEST(test_header_only),
 		TEST(test_edit_signed), TEST(test_max_body),
 		TEST(test_exempt_readers), TEST(test_not_understood),

@@ -96,9 +96,11 @@ test_fields(void **state)
 	    SPAN("Diagnostic-Code"),
 	    SPAN("smtp; 552-5.2.2 The mailbox\n\t552 5.2.2 is full")));
 	assert_true(dsn_set_field(&recipient, *state,
-	    SPAN("Last-Attempt-Date"), SPAN("Tue, 3 Jun 2025 14:02:00 +0200")));
+	    SPAN("Last-Attempt-Date"),
+	    SPAN("Tue, 3 Jun 2025 14:02:00 +0200")));
 	assert_true(dsn_set_field(&recipient, *state,
-	    SPAN("Will-Retry-Until"), SPAN("Sun, 8 Jun\n 2025 14:02:00 +0200")));
+	    SPAN("Will-Retry-Until"),
+	    SPAN("Sun, 8 Jun\n 2025 14:02:00 +0200")));
 	assert_false(dsn_set_field(&recipient, *state,
 	    SPAN("X-Notes"), SPAN("none of ours")));
 	assert_false(dsn_set_field(&recipient, *state,

@@ -560,8 +560,8 @@ test_several_groups(void **state)
 	assert_int_equal(span_find(span_from(html, at + 1),
 	    SPAN("mail.example.org")), SPAN_NONE);
 	assert_true(span_find(html, SPAN("carol@example.org")) < at);
-	assert_true(holds(html, "<li>bob@example.org</li>"));
-	assert_true(holds(html, "<li>dave@example.org</li>"));
+	assert_true(holds(html, ">bob@example.org</li>"));
+	assert_true(holds(html, ">dave@example.org</li>"));
 	builtin_clear(b);
 }
 
