@@ -3,6 +3,7 @@
 #
 #   make               both programs, in build/
 #   make check         every test; as root it installs what is missing
+#   make soak          bounces while the daemon is killed, stopped, starved
 #   make demo          bounces from a private Postfix, explained; as root
 #   make install       DESTDIR=, PREFIX=
 #   make DEVELOPER=1   all warnings, as errors
@@ -151,6 +152,8 @@ CHECKS = \
 	'$(PYTHON) tests/html/test_html.py $(BUILD)/whybounce' \
 	$(CHECKS_EDIT) $(CHECKS_MILTER) $(CHECKS_FUZZ) \
 	'$(PYTHON) tests/mta/test_mta.py $(BUILD)/whybounced' \
+	'$(PYTHON) tests/mta/test_dkim.py $(BUILD)/whybounced' \
+	'SOAK_MAILS=200 $(PYTHON) tests/mta/soak.py $(BUILD)/whybounced' \
 	'$(PYTHON) tests/mta/test_sendmail.py $(BUILD)' \
 	'$(PYTHON) tests/mta/test_filters.py $(BUILD)' \
 	'$(PYTHON) tests/cli/test_readme.py $(MAKE)'
@@ -170,6 +173,12 @@ check-layers: $(LIBRARY)
 
 packages-%:
 	@contrib/install-packages $*
+
+# Thousands of bounces while the daemon is broken in every way; as root.
+soak: packages-check
+	@$(MAKE) --no-print-directory all
+	$(PYTHON) tests/mta/soak.py $(BUILD)/whybounced
+	$(PYTHON) tests/mta/soak.py -a tempfail $(BUILD)/whybounced
 
 # Bounces from a private Postfix, explained; as root.
 demo: packages-check
@@ -214,6 +223,6 @@ clean:
 FORCE:
 
 .PHONY: all check check-programs check-unit check-layers clean demo install \
-    uninstall FORCE
+    soak uninstall FORCE
 
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/tests/*/*.d)

@@ -210,6 +210,9 @@ metrics_write(const char *path)
 		int error = errno;
 
 		unlink(temporary);
+		pthread_mutex_lock(&lock);
+		counters.changed = true;	/* to be tried again */
+		pthread_mutex_unlock(&lock);
 		errno = error;
 		return false;
 	}

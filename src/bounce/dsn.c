@@ -107,7 +107,7 @@ undo_xtext(struct arena *arena, struct span s)
 			buf_add_char(&out, s.p[i]);
 		}
 	}
-	return buf_span(&out);
+	return charset_to_utf8(arena, SPAN("utf-8"), buf_span(&out), NULL);
 }
 
 struct span

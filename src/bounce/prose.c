@@ -8,6 +8,7 @@
 #include "bounce/dsn.h"
 #include "bounce/words.h"
 #include "mail/address.h"
+#include "mail/charset.h"
 
 /* A recipient while its notice is being read. */
 struct mention {
@@ -810,7 +811,9 @@ prose_read(struct prose *prose, struct report *report, struct arena *arena,
 	bool given = report->n > 0;
 
 	*prose = (struct prose){ .action = ACTION_NONE };
-	text = span_first(text, PROSE_TEXT);
+	if (text.p == NULL)		/* the arena failed */
+		text = SPAN("");
+	text = charset_cut(text, PROSE_TEXT);
 	prose->copy = cut_copy(&text);
 	prose->notice = reader.text = text;
 	weigh_sentences(prose, arena, text);

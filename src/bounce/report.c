@@ -241,8 +241,9 @@ read_prose(const struct reading *reading)
 {
 	struct report *report = reading->report;
 	struct arena *arena = reading->message->arena;
-	struct span failed = header_unfold(arena, header_value(
-	    &reading->message->root->headers, "X-Failed-Recipients"));
+	struct span failed = charset_to_utf8(arena, SPAN_ABSENT,
+	    header_unfold(arena, header_value(&reading->message->root->headers,
+	    "X-Failed-Recipients")), NULL);
 	enum action said = ACTION_NONE;
 	struct prose prose;
 

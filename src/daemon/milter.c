@@ -466,6 +466,8 @@ on_eom(SMFICTX *ctx)
 	if (queue_id == NULL)
 		queue_id = "-";
 	failure = connection->mail.failure;
+	if (failure == NULL && connection->mail.header_len == 0)
+		failure = "its header never ended";
 	limit = ARENA_LIMIT(connection->mail.len);
 	if (failure == NULL && !reserve(connection->held->settings, limit))
 		failure = "memory_limit is used up";

@@ -354,6 +354,11 @@ annotate(struct annotation *annotation, const struct annotator *annotator,
 
 	if (!annotate_read(annotation, annotator, message, delivery))
 		return false;
+	/* Fields in front of a line that is none would be read as its part. */
+	if (message->root->broken) {
+		annotation->why = "its header is broken";
+		return true;
+	}
 	if (marked && annotation->report.kind != REPORT_NONE) {
 		annotation->marked = true;
 		annotation->why = "it has been annotated before";

@@ -122,6 +122,24 @@ charset_is_utf8(struct span text)
 }
 
 struct span
+charset_whole(struct span text)
+{
+	for (size_t back = 1; back <= 3 && back <= text.len; back++) {
+		unsigned char c = (unsigned char)text.p[text.len - back];
+		size_t need = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+
+		if (c < 0x80)
+			break;
+		if (c < 0xc0)
+			continue;
+		if (need > back)
+			text.len -= back;
+		break;
+	}
+	return text;
+}
+
+struct span
 charset_cut(struct span text, size_t max)
 {
 	if (text.len <= max)

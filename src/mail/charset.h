@@ -38,6 +38,12 @@ bool charset_is_utf8(struct span text);
 struct span charset_cut(struct span text, size_t max);
 
 /*
+ * Returns text without the beginning of a UTF-8 character at its end, which
+ * is left over where encoded text was cut.
+ */
+struct span charset_whole(struct span text);
+
+/*
  * True if bytes of 7-bit text in that charset mean what they mean in ASCII:
  * ASCII can be put in front of such text without touching it. Not so in
  * UTF-7, or in charsets that are not on the list.

@@ -217,10 +217,15 @@ skip_mbox_line(struct span bytes)
 	return bytes;
 }
 
+/*
+ * How lines end: as the one that ends the header, since a milter gets folds
+ * with LF alone; else as the first.
+ */
 static const char *
-first_line_end(struct span bytes)
+line_end(struct span head, struct span bytes)
 {
-	size_t newline = span_find_char(bytes, '\n');
+	size_t newline = head.len > 0 ? span_find_last_char(head, '\n') :
+	    span_find_char(bytes, '\n');
 
 	if (newline != SPAN_NONE && newline > 0 && bytes.p[newline - 1] == '\r')
 		return "\r\n";
@@ -235,7 +240,6 @@ message_parse(struct message *message, struct arena *arena,
 
 	*message = (struct message){ .arena = arena };
 	message->bytes = skip_mbox_line(bytes);
-	message->eol = first_line_end(message->bytes);
 	parser.rest = message->bytes;
 	if (parser.rest.len > limits->message) {
 		parser.rest.len = limits->message;
@@ -249,6 +253,7 @@ message_parse(struct message *message, struct arena *arena,
 	if (message->root == NULL)
 		return false;
 	read_part(&parser, message->root);
+	message->eol = line_end(message->root->head, message->bytes);
 	return !arena->failed;
 }
 
@@ -292,9 +297,12 @@ part_parameter(struct arena *arena, const struct part *part, const char *name)
 struct span
 part_text(struct arena *arena, const struct part *part, size_t limit)
 {
-	struct span body = span_first(part->body, limit);
+	struct span text = encoding_decode(arena, part->encoding,
+	    span_first(part->body, limit));
 
+	/* Cut inside a character, all of it would not be taken for UTF-8. */
+	if (part->body.len > limit)
+		text = charset_whole(text);
 	return charset_cut(charset_to_utf8(arena, part_parameter(arena, part,
-	    "charset"), encoding_decode(arena, part->encoding, body), NULL),
-	    limit);
+	    "charset"), text, NULL), limit);
 }

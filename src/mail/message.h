@@ -45,7 +45,7 @@ struct message {
 	struct arena *arena;
 	struct span bytes;	/* all of it, from the first header field on */
 	struct part *root;
-	const char *eol;	/* "\n" or "\r\n", as the first line ends */
+	const char *eol;	/* "\n" or "\r\n", as the header's end */
 	unsigned flags;
 };
 
