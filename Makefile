@@ -142,7 +142,6 @@ $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(DEFAULTS) $(LIBRARY)
 
 # Every test. As root it installs what is missing; the end-to-end tests start
 # mail servers of their own and need root for that.
-TESTS_MILTER = $(BUILD)/tests/milter/test_milter
 CHECKS = \
 	'tests/layers.sh $(BUILD) $(COMPILE)' \
 	$(UNIT:%='CMOCKA_MESSAGE_OUTPUT=TAP %') \

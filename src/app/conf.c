@@ -89,6 +89,7 @@ read_file(const char *path, size_t *len, struct faults *faults)
 struct scan {
 	const char *path;
 	struct faults *faults;
+	char *end;			/* of the text */
 	struct span rest;
 	unsigned line;
 	unsigned opened;		/* line of the innermost '{' */
@@ -133,6 +134,20 @@ scan_string(struct scan *scan)
 	return true;
 }
 
+/* Makes blanks of a comment: libconfuse counts its lines more than once. */
+static void
+blank_comment(struct scan *scan, size_t len)
+{
+	char *text = scan->end - scan->rest.len;
+
+	for (size_t i = 0; i < len; i++)
+		if (text[i] == '\n')
+			scan->line++;
+		else
+			text[i] = ' ';
+	scan->rest = span_from(scan->rest, len);
+}
+
 /* Passes over a comment if there is one here; *ok: it has an end. */
 static bool
 scan_comment(struct scan *scan, bool *ok)
@@ -142,8 +157,7 @@ scan_comment(struct scan *scan, bool *ok)
 
 	if (rest.p[0] == '#' || span_starts_nocase(rest, SPAN("//"))) {
 		end = span_find_char(rest, '\n');
-		scan->rest = span_from(rest, end == SPAN_NONE ? rest.len :
-		    end);
+		blank_comment(scan, end == SPAN_NONE ? rest.len : end);
 		return true;
 	}
 	if (!span_starts_nocase(rest, SPAN("/*")))
@@ -155,11 +169,7 @@ scan_comment(struct scan *scan, bool *ok)
 		*ok = false;
 		return true;
 	}
-	end += 2;
-	for (size_t i = 0; i < end; i++)
-		if (rest.p[i] == '\n')
-			scan->line++;
-	scan->rest = span_from(rest, end);
+	blank_comment(scan, end + 2);
 	return true;
 }
 
@@ -234,7 +244,7 @@ scan_brace(struct scan *scan, char before)
 
 /* Finds what libconfuse would let pass. */
 static bool
-check_text(const char *path, struct span text, struct faults *faults)
+check_text(const char *path, char *text, size_t len, struct faults *faults)
 {
 	struct scan *scan = calloc(1, sizeof(*scan));
 	bool ok = scan != NULL;
@@ -244,8 +254,8 @@ check_text(const char *path, struct span text, struct faults *faults)
 		fault_tell(faults, path, 0, "out of memory");
 		return false;
 	}
-	*scan = (struct scan){ .path = path, .faults = faults, .rest = text,
-	    .line = 1 };
+	*scan = (struct scan){ .path = path, .faults = faults,
+	    .end = text + len, .rest = { text, len }, .line = 1 };
 	while (ok && scan->rest.len > 0) {
 		char c = scan->rest.p[0];
 
@@ -332,7 +342,7 @@ conf_parse(cfg_opt_t *opts, const char *path, void (*prepare)(cfg_t *cfg),
 	else if (len >= 3 && memcmp(text, "\357\273\277", 3) == 0)
 		fault_tell(faults, path, 1, "it begins with a byte order "
 		    "mark; save it as UTF-8 without one");
-	else if (check_text(path, (struct span){ text, len }, faults))
+	else if (check_text(path, text, len, faults))
 		cfg = parse_text(opts, path, text, len, prepare, faults);
 	free(text);
 	if (cfg == NULL && faults->n == before)

@@ -16,6 +16,7 @@
 
 #include "app/log.h"
 #include "app/metrics.h"
+#include "base/ascii.h"
 #include "base/buf.h"
 #include "bounce/detect.h"
 #include "daemon/current.h"
@@ -23,6 +24,7 @@
 #include "edit/fields.h"
 #include "mail/address.h"
 
+#define CHANGES (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY)
 #define READERS 50	/* envelope recipients that are looked at */
 
 /* The mail that a connection is at. */
@@ -42,6 +44,7 @@ struct mail {
 /* All that is kept for a connection, in libmilter's private pointer. */
 struct connection {
 	struct held_settings *held;	/* while a mail is worked on */
+	unsigned long actions;		/* SMFIF_*: what we may do to mail */
 	struct mail mail;
 };
 
@@ -120,35 +123,6 @@ mail_add(struct mail *mail, const void *bytes, size_t len)
 	mail->len += len;
 }
 
-static sfsistat
-on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
-    unsigned long f2, unsigned long f3, unsigned long *pf0,
-    unsigned long *pf1, unsigned long *pf2, unsigned long *pf3)
-{
-	static char at_end[] = "i {client_addr} {client_name}";
-	unsigned long steps = SMFIP_NOHELO | SMFIP_NOUNKNOWN | SMFIP_NODATA |
-	    SMFIP_SKIP | SMFIP_NR_HDR;
-
-	(void)f2;
-	(void)f3;
-	*pf0 = f0 & (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY);
-	if (*pf0 == 0)
-		log_line(LOG_LEVEL_WARNING, "the mail server allows no "
-		    "changes: nothing can be annotated");
-	/*
-	 * Who connected is asked for only at the end of a mail that is looked
-	 * at: ordinary mail then costs one packet less.
-	 */
-	if ((f0 & SMFIF_SETSYMLIST) &&
-	    smfi_setsymlist(ctx, SMFIM_EOM, at_end) == MI_SUCCESS) {
-		*pf0 |= SMFIF_SETSYMLIST;
-		steps |= SMFIP_NOCONNECT;
-	}
-	*pf1 = f1 & steps;
-	*pf2 = *pf3 = 0;
-	return SMFIS_CONTINUE;
-}
-
 static struct connection *
 connection_of(SMFICTX *ctx)
 {
@@ -162,7 +136,43 @@ connection_of(SMFICTX *ctx)
 		free(connection);
 		return NULL;
 	}
+	/* A connection that is used again (QUIT_NC) negotiates no more. */
+	if (connection != NULL)
+		connection->actions = CHANGES;
 	return connection;
+}
+
+static sfsistat
+on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
+    unsigned long f2, unsigned long f3, unsigned long *pf0,
+    unsigned long *pf1, unsigned long *pf2, unsigned long *pf3)
+{
+	static char at_end[] = "i {client_addr} {client_name}";
+	unsigned long steps = SMFIP_NOHELO | SMFIP_NOUNKNOWN | SMFIP_NODATA |
+	    SMFIP_SKIP | SMFIP_NR_HDR;
+	struct connection *connection;
+
+	(void)f2;
+	(void)f3;
+	*pf0 = f0 & CHANGES;
+	if (*pf0 == 0)
+		log_line(LOG_LEVEL_WARNING, "the mail server allows no "
+		    "changes: nothing can be annotated");
+	/*
+	 * Who connected is asked for only at the end of a mail that is looked
+	 * at: ordinary mail then costs one packet less.
+	 */
+	if ((f0 & SMFIF_SETSYMLIST) &&
+	    smfi_setsymlist(ctx, SMFIM_EOM, at_end) == MI_SUCCESS) {
+		*pf0 |= SMFIF_SETSYMLIST;
+		steps |= SMFIP_NOCONNECT;
+	}
+	connection = connection_of(ctx);
+	if (connection != NULL)
+		connection->actions = *pf0;
+	*pf1 = f1 & steps;
+	*pf2 = *pf3 = 0;
+	return SMFIS_CONTINUE;
 }
 
 static sfsistat
@@ -370,23 +380,54 @@ replace_body(SMFICTX *ctx, const struct edit_list *edits,
  */
 static bool
 apply(SMFICTX *ctx, const struct edit_list *edits,
-    const struct message *message)
+    const struct message *message, unsigned long actions)
 {
-	for (size_t i = 0; i < edits->nheaders; i++)
+	for (size_t i = 0; i < edits->nheaders && (actions & SMFIF_CHGHDRS);
+	    i++)
 		if (edits->headers[i].operation != HEADER_INSERT &&
 		    !apply_header(ctx, message->arena, &edits->headers[i]))
 			return false;
-	for (size_t i = edits->nheaders; i > 0; i--)
+	for (size_t i = edits->nheaders; i > 0 && (actions & SMFIF_ADDHDRS);
+	    i--)
 		if (edits->headers[i - 1].operation == HEADER_INSERT &&
 		    !apply_header(ctx, message->arena, &edits->headers[i - 1]))
 			return false;
 	return edits->nbody == 0 || replace_body(ctx, edits, message);
 }
 
+/* May the body be changed, together with what the header says of it? */
+static bool
+may_change_body(const struct edit_list *edits, unsigned long actions)
+{
+	for (size_t i = 0; i < edits->nheaders; i++)
+		if (edits->headers[i].operation == HEADER_REPLACE &&
+		    !(actions & SMFIF_CHGHDRS))
+			return false;
+	return edits->nbody == 0 || ((actions & SMFIF_CHGBODY) &&
+	    (actions & SMFIF_ADDHDRS));
+}
+
+/* An address in a log line can neither end it nor say more. */
+static struct span
+address_for_log(struct arena *arena, struct span address)
+{
+	struct buf out;
+
+	address = span_first(address, 200);
+	buf_init(&out, arena);
+	for (size_t i = 0; i < address.len; i++)
+		buf_add_char(&out, ascii_is_control(address.p[i]) ||
+		    ascii_is_blank(address.p[i]) || address.p[i] == '<' ||
+		    address.p[i] == '>' ? '?' : address.p[i]);
+	return out.failed ? SPAN("") : buf_span(&out);
+}
+
 static void
-log_bounce(const char *queue_id, const struct annotation *annotation)
+log_bounce(const char *queue_id, struct arena *arena,
+    const struct annotation *annotation)
 {
 	const struct recipient *recipient = &annotation->report.recipients[0];
+	struct span address = address_for_log(arena, recipient->address);
 	const struct finding *finding = &annotation->findings[0];
 	char status[STATUS_TEXT], code[16] = "-";
 	unsigned added = annotation->added;
@@ -396,9 +437,8 @@ log_bounce(const char *queue_id, const struct annotation *annotation)
 	status_text(recipient->status, status);
 	log_line(LOG_LEVEL_INFO, "%s: recipient=<%.*s> recipients=%zu "
 	    "cause=%s code=%s status=%s rule=%s language=%s added=%s%s%s%s%s%s",
-	    queue_id, (int)span_first(recipient->address, 200).len,
-	    recipient->address.p != NULL ? recipient->address.p : "",
-	    annotation->report.n, finding->cause->id, code,
+	    queue_id, (int)address.len, address.p, annotation->report.n,
+	    finding->cause->id, code,
 	    status[0] != '\0' ? status : "-",
 	    finding->rule != NULL ? finding->rule->name : "-",
 	    annotation->language != NULL ? annotation->language->tag : "-",
@@ -420,6 +460,7 @@ annotate_mail(SMFICTX *ctx, struct connection *connection,
 {
 	const struct annotator *annotator =
 	    &connection->held->settings->annotator;
+	struct annotator less = *annotator;
 	struct mail *mail = &connection->mail;
 	struct span *readers = arena_alloc(arena,
 	    (mail->nreaders + 1) * sizeof(*readers));
@@ -440,10 +481,14 @@ annotate_mail(SMFICTX *ctx, struct connection *connection,
 		message.flags |= MESSAGE_TRUNCATED;
 	if (!annotate(&annotation, annotator, &message, &delivery))
 		return "out of memory";
-	if (!apply(ctx, &annotation.edits, &message))
+	less.annotate &= ANNOTATE_HEADER;
+	if (!may_change_body(&annotation.edits, connection->actions) &&
+	    !annotate(&annotation, &less, &message, &delivery))
+		return "out of memory";
+	if (!apply(ctx, &annotation.edits, &message, connection->actions))
 		return "the mail server did not take the changes";
 	if (annotation.report.kind != REPORT_NONE) {
-		log_bounce(queue_id, &annotation);
+		log_bounce(queue_id, arena, &annotation);
 		metrics_count_bounce(&annotation);
 	}
 	return NULL;

@@ -116,12 +116,14 @@ static void
 delete_fields(struct edit_list *edits, const struct message *message,
     const char *name)
 {
-	const struct header *field = NULL;
+	struct span head = message->root->head;
+	struct header field;
 	unsigned n = 0;
 
-	while ((field = header_next(&message->root->headers, name, field)) !=
-	    NULL)
-		n++;
+	/* Not from the list of fields, which has an end. */
+	while (header_read(&head, &field) == HEADER_FIELD)
+		if (span_equal_nocase(field.name, span_of(name)))
+			n++;
 	for (; n > 0; n--)
 		edit_add_header(edits, message->arena, (struct header_edit){
 		    .operation = HEADER_DELETE, .name = name, .nth = n });
@@ -285,7 +287,7 @@ add_to_leaves(struct annotation *annotation,
 
 		if (html_fault == NULL)
 			annotation->added |= ANNOTATE_HTML;
-		else
+		if (html_fault != NULL || leaves.text == NULL)
 			fault = html_fault;
 	}
 	return fault;

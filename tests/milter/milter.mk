@@ -1,0 +1,39 @@
+# Part of the Makefile: the milter client, what measures with it, and the tests
+# of the daemon that speak to it as an MTA would.
+
+MILTER_TESTS = $(BUILD)/tests/milter
+
+milter_objects = $(patsubst %,$(MILTER_TESTS)/%.o,$(1))
+MILTER_CLIENT := $(call milter_objects,bytes milter_message milter_changes \
+    milter_wire milter_client milter_transact)
+
+$(MILTER_TESTS)/%.o: tests/milter/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call SAY,CC,$@)
+	$(Q)$(COMPILE) -Itests/milter -MMD -MP -c -o $@ $<
+
+$(MILTER_TESTS)/milter_load: $(call milter_objects,milter_load) \
+    $(MILTER_CLIENT)
+	$(call SAY,LINK,$@)
+	$(Q)$(LINK) -o $@ $^ -lpthread $(LIBS)
+
+$(MILTER_TESTS)/null_accept $(MILTER_TESTS)/null_replace: \
+    $(MILTER_TESTS)/%: $(MILTER_TESTS)/%.o
+	$(call SAY,LINK,$@)
+	$(Q)$(LINK) -o $@ $^ -lmilter -lpthread $(LIBS)
+
+# The tests of the daemon.
+$(MILTER_TESTS)/test_milter: $(call milter_objects,test_milter daemon mails \
+    delivery prometheus negotiation session annotation limits crowd operation) \
+    $(MILTER_CLIENT)
+	$(call SAY,LINK,$@)
+	$(Q)$(LINK) -o $@ $^ -lcmocka -lpthread $(LIBS)
+
+PROGRAMS_MILTER = $(addprefix $(MILTER_TESTS)/,test_milter milter_load \
+    null_accept null_replace)
+CHECKS_MILTER = '$(MILTER_TESTS)/test_milter $(BUILD)/whybounced'
+
+check-milter: all $(PROGRAMS_MILTER)
+	@tests/run $(CHECKS_MILTER)
+
+.PHONY: check-milter
