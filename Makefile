@@ -148,9 +148,11 @@ CHECKS = \
 	'$(PYTHON) tests/lang/test_lang.py $(BUILD)/whybounce' \
 	'$(PYTHON) tests/cli/test_cli.py $(BUILD)/whybounce' \
 	'$(PYTHON) tests/cli/test_install.py $(MAKE)' \
+	'$(PYTHON) tests/cli/test_units.py $(MAKE) $(BUILD)/whybounced' \
 	'$(PYTHON) tests/html/test_html.py $(BUILD)/whybounce' \
 	$(CHECKS_EDIT) $(CHECKS_MILTER) $(CHECKS_FUZZ) \
 	'$(PYTHON) tests/mta/test_mta.py $(BUILD)/whybounced' \
+	'$(PYTHON) tests/mta/test_doctor.py $(BUILD)/whybounce' \
 	'$(PYTHON) tests/mta/test_dkim.py $(BUILD)/whybounced' \
 	'SOAK_MAILS=200 $(PYTHON) tests/mta/soak.py $(BUILD)/whybounced' \
 	'$(PYTHON) tests/mta/test_sendmail.py $(BUILD)' \
@@ -172,6 +174,10 @@ check-layers: $(LIBRARY)
 
 packages-%:
 	@contrib/install-packages $*
+
+# The package: built, installed into a clean Debian, used, removed; as root.
+check-package: packages-package
+	@tests/run '$(PYTHON) tests/mta/test_package.py $(MAKE)'
 
 # Thousands of bounces while the daemon is broken in every way; as root.
 soak: packages-check
@@ -221,7 +227,7 @@ clean:
 
 FORCE:
 
-.PHONY: all check check-programs check-unit check-layers clean demo install \
-    soak uninstall FORCE
+.PHONY: all check check-programs check-unit check-layers check-package clean \
+    demo install soak uninstall FORCE
 
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/tests/*/*.d)

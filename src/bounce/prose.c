@@ -586,6 +586,10 @@ fill_recipient(struct reader *reader, struct recipient *recipient,
 	if (reason.len == 0 || (reply_code_at(reason, &reply.code) == 0 &&
 	    reader->answer.len > 0))
 		reason = reader->answer;
+	/* "<name@example.org>: unknown user": what follows the address. */
+	while (reason.len > 0 && (reason.p[0] == ':' || reason.p[0] == ',' ||
+	    ascii_is_space(reason.p[0])))
+		reason = span_from(reason, 1);
 	reply_read(reader->arena, reason, &reply);
 	/* A status part that knows no reason: the words may. */
 	if (is_expiry(recipient->status) && reply.status.class != 0 &&

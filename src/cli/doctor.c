@@ -26,6 +26,7 @@
 struct visit {
 	const struct settings *settings;
 	const char *postfix;		/* configuration folder, NULL: default */
+	char of[VALUE];			/* "-c FOLDER" for what is pasted */
 	char queue[VALUE];		/* Postfix's queue directory */
 	char endpoint[VALUE];		/* our socket as main.cf names it */
 	size_t faults;
@@ -69,10 +70,14 @@ mend(const char *format, ...)
 	putchar('\n');
 }
 
-/* Runs postconf and reads the first line of what it prints; no shell. */
-static bool
-postconf(const struct visit *visit, const char *flags, const char *name,
-    char value[VALUE])
+/*
+ * Runs postconf, without a shell, and reads the first line of what it writes
+ * to stream (standard output or error; the other one is thrown away). Returns
+ * its exit status; 127: there is no postconf.
+ */
+static int
+run_postconf(const struct visit *visit, const char *flags, const char *name,
+    int stream, char value[VALUE])
 {
 	const char *arguments[8] = { "postconf" };
 	size_t n = 1, len = 0;
@@ -80,6 +85,7 @@ postconf(const struct visit *visit, const char *flags, const char *name,
 	ssize_t got;
 	pid_t pid;
 
+	value[0] = '\0';
 	if (visit->postfix != NULL) {
 		arguments[n++] = "-c";
 		arguments[n++] = visit->postfix;
@@ -87,13 +93,14 @@ postconf(const struct visit *visit, const char *flags, const char *name,
 	arguments[n++] = flags;
 	arguments[n] = name;
 	if (pipe(ends) != 0 || (pid = fork()) < 0)
-		return false;
+		return 127;
 	if (pid == 0) {
-		dup2(ends[1], STDOUT_FILENO);
+		if (freopen("/dev/null", "w", stream == STDOUT_FILENO ?
+		    stderr : stdout) == NULL)
+			_exit(126);
+		dup2(ends[1], stream);
 		close(ends[0]);
 		close(ends[1]);
-		if (freopen("/dev/null", "w", stderr) == NULL)
-			_exit(126);
 		execvp(arguments[0], (char *const *)(uintptr_t)arguments);
 		_exit(127);
 	}
@@ -103,8 +110,16 @@ postconf(const struct visit *visit, const char *flags, const char *name,
 	close(ends[0]);
 	value[len] = '\0';
 	value[strcspn(value, "\n")] = '\0';
-	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
-	    WEXITSTATUS(status) == 0;
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return 126;
+	return WEXITSTATUS(status);
+}
+
+static bool
+postconf(const struct visit *visit, const char *flags, const char *name,
+    char value[VALUE])
+{
+	return run_postconf(visit, flags, name, STDOUT_FILENO, value) == 0;
 }
 
 /* The path of a unix socket in the settings, NULL if it is none. */
@@ -164,14 +179,54 @@ next_milter(const char **rest, struct span *entry)
 	if (*p == '\0')
 		return false;
 	if (*p == '{') {
-		len = strcspn(p, "}");
-		len += p[len] == '}';
+		size_t depth = 0;
+
+		/* Options with blanks stand in braces of their own. */
+		for (len = 0; p[len] != '\0'; len++) {
+			depth += p[len] == '{';
+			if (p[len] == '}' && --depth == 0) {
+				len++;
+				break;
+			}
+		}
 	} else {
 		len = strcspn(p, " ,\t");
 	}
 	*entry = (struct span){ p, len };
 	*rest = p + len;
 	return true;
+}
+
+static bool
+is_loopback(struct span host)
+{
+	return span_equal_nocase(host, SPAN("localhost")) ||
+	    span_equal(host, SPAN("127.0.0.1")) ||
+	    span_equal(host, SPAN("::1")) || span_equal(host, SPAN("[::1]"));
+}
+
+/* Is "host:port" our "port@host"? A socket without host is on all of them. */
+static bool
+is_our_port(const struct visit *visit, struct span name)
+{
+	struct span ours = span_of(strchr(visit->settings->socket, ':') + 1);
+	struct span port = ours, host = SPAN_ABSENT;
+	size_t colon = name.len, at = 0;
+
+	while (at < ours.len && ours.p[at] != '@')
+		at++;
+	if (at < ours.len) {
+		port = span_first(ours, at);
+		host = span_from(ours, at + 1);
+	}
+	while (colon > 0 && name.p[colon - 1] != ':')
+		colon--;
+	if (colon == 0 || !span_equal(span_from(name, colon), port))
+		return false;
+	name = span_first(name, colon - 1);
+	return host.len == 0 || span_equal(host, SPAN("0.0.0.0")) ||
+	    span_equal_nocase(host, name) ||
+	    (is_loopback(host) && is_loopback(name));
 }
 
 /* Does the entry name our socket? */
@@ -190,13 +245,17 @@ is_ours(const struct visit *visit, struct span entry)
 	name = span_first(entry, len);
 	if (span_equal(name, span_of(visit->endpoint)))
 		return true;
-	if (path == NULL || !span_starts_nocase(name, SPAN("unix:")))
+	if (path == NULL)
+		return span_starts_nocase(name, SPAN("inet:")) &&
+		    is_our_port(visit, span_from(name, 5));
+	if (!span_starts_nocase(name, SPAN("unix:")))
 		return false;
 	name = span_from(name, 5);
 	if (span_equal(name, span_of(path)))
 		return true;
 	/* "/x" in a chroot is below the queue directory too. */
-	snprintf(full, sizeof(full), "%s/%.*s", visit->queue, (int)name.len,
+	snprintf(full, sizeof(full), "%s%s%.*s", visit->queue,
+	    name.len > 0 && name.p[0] == '/' ? "" : "/", (int)name.len,
 	    name.p);
 	return strcmp(full, path) == 0;
 }
@@ -210,35 +269,52 @@ is_signer(struct span entry)
 	    span_find_nocase(entry, SPAN(":12301")) != SPAN_NONE;
 }
 
+/* What an entry of its own says about default_action; absent: nothing. */
+static struct span
+action_of(struct span entry)
+{
+	static const char blanks[] = " \t={";
+	size_t at = span_find(entry, SPAN("default_action")), len = 0;
+
+	if (at == SPAN_NONE)
+		return SPAN_ABSENT;
+	entry = span_from(entry, at + sizeof("default_action") - 1);
+	while (entry.len > 0 && strchr(blanks, entry.p[0]) != NULL)
+		entry = span_from(entry, 1);
+	while (len < entry.len && strchr(" \t,}", entry.p[len]) == NULL)
+		len++;
+	return span_first(entry, len);
+}
+
 static void
 mend_list(const struct visit *visit, const char *name, const char *value,
     bool first)
 {
 	if (first)
-		mend("postconf -e '%s = { %s, default_action=accept }%s%s' && "
-		    "postfix reload", name, visit->endpoint,
-		    value[0] != '\0' ? ", " : "", value);
+		mend("postconf%s -e '%s = { %s, default_action=accept }%s%s'"
+		    " && postfix%s reload", visit->of, name, visit->endpoint,
+		    value[0] != '\0' ? ", " : "", value, visit->of);
 	else
-		mend("postconf -e '%s = %s%s{ %s, default_action=accept }' && "
-		    "postfix reload", name, value,
-		    value[0] != '\0' ? ", " : "", visit->endpoint);
+		mend("postconf%s -e '%s = %s%s{ %s, default_action=accept }'"
+		    " && postfix%s reload", visit->of, name, value,
+		    value[0] != '\0' ? ", " : "", visit->endpoint,
+		    visit->of);
 }
 
 static void
 check_list(struct visit *visit, const char *name)
 {
 	bool signing = strcmp(name, "non_smtpd_milters") == 0;
-	bool found = false, signer_before = false, accepts = false;
+	bool found = false, signer_before = false;
 	char value[VALUE] = "", action[VALUE] = "";
 	const char *rest = value;
-	struct span entry;
+	struct span entry, own_action = SPAN_ABSENT;
 
 	postconf(visit, "-xh", name, value);
 	while (next_milter(&rest, &entry)) {
 		if (is_ours(visit, entry)) {
 			found = true;
-			accepts = span_find(entry,
-			    SPAN("default_action=accept")) != SPAN_NONE;
+			own_action = action_of(entry);
 		} else if (!found && is_signer(entry)) {
 			signer_before = true;
 		}
@@ -251,11 +327,17 @@ check_list(struct visit *visit, const char *name)
 		return;
 	}
 	postconf(visit, "-xh", "milter_default_action", action);
-	if (!accepts && strcmp(action, "accept") != 0) {
+	if (own_action.len > 0 && !span_equal(own_action, SPAN("accept"))) {
+		fault(visit, "%s: with default_action=%.*s mail is held up "
+		    "when whybounced is not there", name,
+		    (int)own_action.len, own_action.p);
+		mend("write default_action=accept into its entry in %s",
+		    name);
+	} else if (own_action.len == 0 && strcmp(action, "accept") != 0) {
 		fault(visit, "%s: without default_action=accept mail waits "
 		    "when whybounced is not there", name);
-		mend("postconf -e 'milter_default_action = accept' && "
-		    "postfix reload");
+		mend("postconf%s -e 'milter_default_action = accept' && "
+		    "postfix%s reload", visit->of, visit->of);
 	} else {
 		good("%s names whybounced", name);
 	}
@@ -280,8 +362,27 @@ check_classes(struct visit *visit)
 	}
 	fault(visit, "%s has no bounce: bounces of this Postfix pass no "
 	    "milter", name);
-	mend("postconf -e '%s = %s%sbounce' && postfix reload", name, value,
-	    value[0] != '\0' ? ", " : "");
+	mend("postconf%s -e '%s = %s%sbounce' && postfix%s reload", visit->of,
+	    name, value, value[0] != '\0' ? ", " : "", visit->of);
+}
+
+/* Does the service run in a chroot? Where master.cf leaves that open, a
+ * configuration made for Postfix 2 means yes. */
+static bool
+is_chrooted(const struct visit *visit, const char *service)
+{
+	char name[100], value[VALUE], level[VALUE] = "";
+	size_t len;
+
+	snprintf(name, sizeof(name), "%s/chroot", service);
+	if (!postconf(visit, "-F", name, value))
+		return false;
+	len = strlen(value);
+	if (len > 0 && value[len - 1] == '-') {
+		postconf(visit, "-xh", "compatibility_level", level);
+		return strtod(level, NULL) < 1;
+	}
+	return len > 0 && value[len - 1] == 'y';
 }
 
 /* Can a chrooted service see the socket? */
@@ -289,17 +390,15 @@ static void
 check_chroot(struct visit *visit, const char *service)
 {
 	const char *path = socket_path(visit);
-	char name[100], value[VALUE] = "";
 
-	snprintf(name, sizeof(name), "%s/chroot", service);
-	if (path == NULL || !postconf(visit, "-F", name, value))
-		return;
-	if (value[0] == '\0' || value[strlen(value) - 1] != 'y')
+	if (path == NULL || !is_chrooted(visit, service))
 		return;
 	if (below_queue(visit, path) != NULL) {
 		good("%s runs in a chroot and sees the socket", service);
 		return;
 	}
+	/* What is said about main.cf below is about the socket's new place. */
+	snprintf(visit->endpoint, VALUE, "unix:whybounced/whybounced.sock");
 	fault(visit, "%s runs in a chroot (%s) and cannot see %s", service,
 	    visit->queue, path);
 	mend("install -d -o whybounced -g postfix -m 2750 %s/whybounced, "
@@ -309,15 +408,41 @@ check_chroot(struct visit *visit, const char *service)
 	    SETTINGS_PATH);
 }
 
+/* Returns whether the bits (of S_IRWXO) are set for a user, as the kernel
+ * asks: the owner's bits count for the owner, the group's for the group. */
+static bool
+has_bits(const struct stat *st, const struct passwd *passwd, mode_t bits)
+{
+	if (st->st_uid == passwd->pw_uid)
+		bits <<= 6;
+	else if (st->st_gid == passwd->pw_gid)
+		bits <<= 3;
+	return (st->st_mode & bits) == bits;
+}
+
+/* Writes into folder the first one above path that a user may not enter. */
+static bool
+is_shut(const char *path, const struct passwd *passwd, char folder[VALUE])
+{
+	struct stat st;
+
+	for (const char *p = strchr(path + 1, '/'); p != NULL;
+	    p = strchr(p + 1, '/')) {
+		snprintf(folder, VALUE, "%.*s", (int)(p - path), path);
+		if (stat(folder, &st) == 0 && !has_bits(&st, passwd, S_IXOTH))
+			return true;
+	}
+	return false;
+}
+
 /* May Postfix's user connect to the socket? */
 static void
 check_rights(struct visit *visit)
 {
 	const char *path = socket_path(visit);
-	char owner[VALUE] = "postfix";
+	char owner[VALUE] = "postfix", folder[VALUE];
 	const struct passwd *passwd;
 	struct stat st;
-	bool may;
 
 	if (path == NULL || stat(path, &st) != 0)
 		return;		/* the probe tells what is wrong */
@@ -330,10 +455,13 @@ check_rights(struct visit *visit)
 	passwd = getpwnam(owner);
 	if (passwd == NULL)
 		return;
-	may = (st.st_mode & S_IWOTH) ||
-	    ((st.st_mode & S_IWGRP) && st.st_gid == passwd->pw_gid) ||
-	    ((st.st_mode & S_IWUSR) && st.st_uid == passwd->pw_uid);
-	if (may) {
+	if (is_shut(path, passwd, folder)) {
+		fault(visit, "%s may not connect to %s, because it may not "
+		    "enter %s", owner, path, folder);
+		mend("chgrp %s %s && chmod g+x %s", owner, folder, folder);
+		return;
+	}
+	if (has_bits(&st, passwd, S_IWOTH)) {
 		good("%s may connect to %s", owner, path);
 		return;
 	}
@@ -377,9 +505,22 @@ check_daemon(struct visit *visit)
 static void
 check_postfix(struct visit *visit)
 {
-	char version[VALUE];
+	char version[VALUE], problem[VALUE];
+	int status = run_postconf(visit, "-h", "mail_version", STDOUT_FILENO,
+	    version);
 
-	if (!postconf(visit, "-h", "mail_version", version)) {
+	if (visit->postfix != NULL)
+		snprintf(visit->of, VALUE, " -c %s", visit->postfix);
+	if (status != 0 && status != 127) {
+		run_postconf(visit, "-h", "mail_version", STDERR_FILENO,
+		    problem);
+		fault(visit, "Postfix cannot read its configuration: %s",
+		    problem);
+		mend("correct that; `postfix%s check` tells more", visit->of);
+		name_endpoint(visit);
+		return;
+	}
+	if (status != 0) {
 		printf("--     no Postfix was found (postconf); it is not "
 		    "looked at\n");
 		name_endpoint(visit);
@@ -388,12 +529,12 @@ check_postfix(struct visit *visit)
 	postconf(visit, "-xh", "queue_directory", visit->queue);
 	name_endpoint(visit);
 	good("Postfix %s", version);
-	check_list(visit, "smtpd_milters");
-	check_list(visit, "non_smtpd_milters");
-	check_classes(visit);
 	check_chroot(visit, "smtp/inet");
 	check_chroot(visit, "cleanup/unix");
 	check_rights(visit);
+	check_list(visit, "smtpd_milters");
+	check_list(visit, "non_smtpd_milters");
+	check_classes(visit);
 }
 
 int

@@ -4,6 +4,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -92,7 +94,7 @@ dial_inet(const char *where)
 	const char *at = strchr(where, '@');
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list, *a;
 	char port[32];
-	int fd = -1;
+	int fd = -1, yes = 1;
 
 	snprintf(port, sizeof(port), "%.*s",
 	    (int)(at != NULL ? (size_t)(at - where) : strlen(where)), where);
@@ -109,6 +111,9 @@ dial_inet(const char *where)
 		}
 	}
 	freeaddrinfo(list);
+	/* Small packets would wait for each other's receipt. */
+	if (fd >= 0)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
 	return fd;
 }
 
@@ -186,11 +191,17 @@ static char
 read_verdict(struct probe *probe, int fd)
 {
 	static const char field[] = "Bounce-Cause";
+	double end = matcher_clock() + probe->timeout;
 	char data[LARGEST_PACKET];
 	size_t len;
 	char reply;
 
 	for (;;) {
+		/* "Not done yet" for ever is no answer. */
+		if (matcher_clock() > end) {
+			errno = EAGAIN;
+			return '\0';
+		}
 		reply = read_packet(fd, data, &len);
 		if (reply == REPLY_INSERT_HEADER &&
 		    len > 4 + sizeof(field) &&
@@ -270,7 +281,7 @@ probe_run(struct probe *probe, const char *socket, int timeout)
 	double start = matcher_clock();
 	int fd = dial(socket, timeout);
 
-	*probe = (struct probe){ .connected = fd >= 0 };
+	*probe = (struct probe){ .timeout = timeout, .connected = fd >= 0 };
 	if (fd < 0) {
 		fail(probe, "%s", strerror(errno));
 		return;

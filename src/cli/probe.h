@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 struct probe {
+	int timeout;		/* seconds for each answer */
 	bool connected;
 	bool answered;		/* a verdict came */
 	bool annotated;		/* with a Bounce-Cause field */

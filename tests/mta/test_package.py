@@ -1,0 +1,509 @@
+#!/usr/bin/env python3
+"""The Debian package: built, looked at by lintian, and lived with in a clean Debian.
+
+usage: test_package.py [MAKE]
+
+MAKE (make, if not given) is called in the checkout that this file lies in, and builds below a
+temporary folder. A new Debian of this machine's release is made there by debootstrap, from the
+mirror that apt uses, with Postfix as Debian sets it up. The package is installed, set up by the
+commands of its own README.Debian, explains bounces, and is purged. Everything that runs in there
+has processes, mounts and a network of its own, so this machine's mail servers notice nothing.
+
+Must run as root and reach the mirror. Prints `ok N - name` or `not ok N - name` a test, exits 1
+if any failed.
+"""
+
+import fnmatch
+import glob
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CACHE = os.path.join(ROOT, "build", "packages", "debootstrap")  # Debian's packages, kept
+NEEDED = ("debootstrap", "dpkg-buildpackage", "dh", "fakeroot", "lintian", "git", "unshare",
+          "nsenter")
+SETTINGS = "/etc/whybounced/whybounced.conf"
+STARTED_AT_BOOT = "/etc/systemd/system/multi-user.target.wants/whybounced.service"
+READER = "anna"  # who writes mail in there, and gets it back
+
+# What a package leaves behind and must: dpkg's and other programs' own notes, and the account.
+OWN_NOTES = ("/var/lib/dpkg/*", "/var/log/*", "/var/cache/*", "/var/lib/systemd/*", "/tmp/*",
+             "/etc/*-", "/etc/.pwd.lock", "/run/*", "/var/spool/postfix/*", "/var/mail/*",
+             "/var/lib/postfix/*", "/proc/*", "/dev/*", "/sys/*")
+
+FOREIGN_BOUNCE = """\
+From: MAILER-DAEMON@mx.example.net
+To: {reader}@localhost
+Subject: Undelivered Mail Returned to Sender
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary="part"
+
+--part
+Content-Type: text/plain
+
+The message was not delivered.
+
+--part
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example.net
+
+Final-Recipient: rfc822; piotr@example.net
+Action: failed
+Status: 5.2.2
+Diagnostic-Code: smtp; 552 5.2.2 Mailbox full
+
+--part--
+"""
+
+# Run by python3 in the network of the new Debian, with the message as standard input.
+HAND_OVER = """\
+import smtplib, sys
+with smtplib.SMTP("127.0.0.1", 25, local_hostname="mx.example.net", timeout=60) as client:
+    client.sendmail("", [sys.argv[1]], sys.stdin.read())
+"""
+
+# The same: brings the loopback interface up, which a new network has down.
+LOOPBACK_UP = """\
+import fcntl, socket, struct
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1
+with socket.socket() as any_socket:
+    fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+"""
+
+counts = {True: 0, False: 0}
+
+
+class Broken(Exception):
+    """What comes next makes no sense any more."""
+
+
+def check(name, passed, detail=""):
+    """Prints one result, with the detail if it failed."""
+    passed = bool(passed)
+    counts[passed] += 1
+    print(f"{'ok' if passed else 'not ok'} {sum(counts.values())} - {name}")
+    if not passed:
+        for line in str(detail).splitlines()[-30:]:
+            print(f"#   {line[:300]}")
+    sys.stdout.flush()
+    return passed
+
+
+def need(name, passed, detail=""):
+    """check() that all later tests build upon."""
+    if not check(name, passed, detail):
+        raise Broken(name)
+
+
+def told(result):
+    """What a program said and how it ended."""
+    return f"exit status {result.returncode}\n{result.stdout}{result.stderr}"
+
+
+def call(*words, **options):
+    """Runs a program of this machine to its end."""
+    options = {"timeout": 900, "stdin": subprocess.DEVNULL, **options}
+    if "input" in options:
+        del options["stdin"]
+    return subprocess.run(words, text=True, errors="replace", capture_output=True, check=False,
+                          **options)
+
+
+def wait_until(condition, timeout):
+    """True as soon as condition() is true, False when it is not within `timeout` seconds."""
+    end = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+# --- A Debian of our own
+
+def release():
+    """The code name of this machine's Debian."""
+    with open("/etc/os-release", encoding="utf-8") as file:
+        return re.search(r"^VERSION_CODENAME=(\w+)", file.read(), re.M).group(1)
+
+
+def mirror():
+    """Where apt has the packages of this release from."""
+    listed = call("apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)",
+                  "Created-By: Packages").stdout
+    for line in listed.splitlines():
+        uri, codename, component = line.split(" ")
+        if codename == release() and component == "main":
+            return uri
+    raise Broken(f"apt has no source for {release()} main:\n{listed}")
+
+
+def environment():
+    """The environment of everything that runs in the new Debian."""
+    words = call("apt-config", "shell", "proxy", "Acquire::http::Proxy").stdout
+    found = re.match(r"proxy='(.*)'", words)
+    proxy = {"http_proxy": found.group(1)} if found else {}
+    proxy.update((name, value) for name, value in os.environ.items()
+                 if name.lower() in ("http_proxy", "no_proxy"))
+    return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root",
+            "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", **proxy}
+
+
+class Debian:
+    """A new Debian in a folder. Until isolate() it has this machine's network, then its own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.environment = environment()
+        self._keeper = self._first = None
+        os.makedirs(CACHE, exist_ok=True)
+        # With mounts of its own, so that none is left behind whatever happens.
+        done = call("unshare", "--mount", "debootstrap", "--variant=minbase",
+                    f"--cache-dir={CACHE}", release(), folder, mirror(), env=self.environment)
+        if done.returncode != 0:
+            raise Broken(told(done) + self.read("/debootstrap/debootstrap.log")[-1000:])
+        self.write("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)  # start nothing
+
+    def path(self, name):
+        """The path here of a path in there."""
+        return self.folder + name
+
+    def write(self, name, text, mode=0o644):
+        """Writes a file in there."""
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(self.path(name), mode)
+
+    def read(self, name):
+        """A file's text; empty if there is none."""
+        try:
+            with open(self.path(name), encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def isolate(self):
+        """From now on there is no network but loopback, and one family of processes."""
+        self._keeper = subprocess.Popen(
+            ["unshare", "--net", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child",
+             f"--mount-proc={self.folder}/proc", "chroot", self.folder, "sleep", "infinity"],
+            env=self.environment, cwd="/", stdin=subprocess.DEVNULL)
+        children = f"/proc/{self._keeper.pid}/task/{self._keeper.pid}/children"
+
+        def started():
+            with open(children) as file:
+                self._first = file.read().strip()
+            return self._first and os.path.exists(self.path("/proc")) and \
+                os.readlink(f"/proc/{self._first}/root") == self.folder
+
+        if not wait_until(started, 10):
+            raise Broken("no namespaces are to be had")
+        self.python(LOOPBACK_UP)
+
+    def _inside(self, *words):
+        if self._first is None:
+            return ["unshare", "--mount", "--pid", "--fork", "--kill-child",
+                    f"--mount-proc={self.folder}/proc", "chroot", self.folder, *words]
+        return ["nsenter", f"--target={self._first}", "--net", "--mount", "--pid", "--uts",
+                "--ipc", "--root", "--wd", *words]
+
+    def run(self, *words, **options):
+        """Runs a program in there to its end."""
+        return call(*self._inside(*words), env=self.environment, cwd="/", umask=0o022, **options)
+
+    def must(self, *words, **options):
+        """run() of what has to go well."""
+        done = self.run(*words, **options)
+        if done.returncode != 0:
+            raise Broken(f"{' '.join(words)}: {told(done)}")
+        return done
+
+    def start(self, *words):
+        """Starts a program that stays in the foreground; returns its subprocess.Popen."""
+        with open(self.path("/var/log/started"), "ab") as log:
+            return subprocess.Popen(self._inside(*words), env=self.environment, cwd="/",
+                                    umask=0o022, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def python(self, program, *words, **options):
+        """Runs a Python program of ours in its network; the new Debian has no Python."""
+        done = call("nsenter", f"--target={self._first}", "--net", sys.executable, "-c", program,
+                    *words, **options)
+        if done.returncode != 0:
+            raise Broken(told(done))
+
+    def everything(self):
+        """All paths in there but for OWN_NOTES."""
+        found = set()
+        for folder, folders, names in os.walk(self.folder):
+            for name in folders + names:
+                path = os.path.join(folder, name)[len(self.folder):]
+                if not any(fnmatch.fnmatchcase(path, pattern) for pattern in OWN_NOTES):
+                    found.add(path)
+        return found
+
+    def end(self):
+        """Ends everything that runs in there: it goes with the first process."""
+        if self._keeper is not None:
+            self._keeper.send_signal(signal.SIGKILL)
+            self._keeper.wait(10)
+
+
+# --- The tests, each building on those before
+
+def build(folder, make):
+    """Builds the package and looks at it; returns its path."""
+    # The unit tests are tests of their own; here the package matters.
+    clean = {name: value for name, value in os.environ.items()
+             if name not in ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL", "BUILD")}
+    result = call(make, "-C", ROOT, "--no-print-directory", f"BUILD={folder}/build", "deb",
+                  env={**clean, "DEB_BUILD_OPTIONS": "nocheck"})
+    packages = glob.glob(f"{folder}/build/deb/whybounced_*.deb")
+    need("make deb builds one package", result.returncode == 0 and len(packages) == 1,
+         told(result))
+    changes = glob.glob(f"{folder}/build/deb/*.changes")
+    result = call("lintian", "--allow-root", "--fail-on", "error,warning", *changes)
+    check("lintian finds neither error nor warning", result.returncode == 0 and
+          not result.stdout, told(result))
+    return packages[0]
+
+
+def look(package):
+    """What lies where in the package."""
+    listed = call("dpkg-deb", "-c", package).stdout
+    files = {line.split()[5][1:]: line[:10] + " " + line.split()[1]
+             for line in listed.splitlines() if not line.startswith("d")}
+    wanted = ["/usr/bin/whybounce", "/usr/sbin/whybounced", SETTINGS,
+              "/lib/systemd/system/whybounced.service", "/usr/lib/sysusers.d/whybounced.conf"]
+    for folder in ("usr/", ""):
+        if f"/{folder}lib/systemd/system/whybounced.service" in files:
+            wanted[3] = f"/{folder}lib/systemd/system/whybounced.service"
+    for page in glob.glob(os.path.join(ROOT, "src", "man", "*.[158]")):
+        wanted.append(f"/usr/share/man/man{page[-1]}/{os.path.basename(page)}.gz")
+    for name in ("README.gz", "README.Debian", "copyright", "changelog.Debian.gz"):
+        wanted.append("/usr/share/doc/whybounced/" + name)
+    check("it has both programs, unit, account, settings, man pages, documents",
+          set(wanted) <= set(files), f"missing: {set(wanted) - set(files)}\n{listed}")
+    check("nothing in it is writable by others or anybody's but root's",
+          all(mode[8] == "-" and mode[5] == "-" and "s" not in mode[:10] and
+              mode.endswith(" root/root") for mode in files.values()), listed)
+    others = [path for path in files if path not in wanted and
+              not path.startswith(("/usr/share/doc/whybounced/", "/usr/share/whybounced/",
+                                   os.path.dirname(wanted[3]) + "/whybounced.service.d/"))]
+    check("and nothing else", not others, others)
+    conffiles = call("dpkg-deb", "--info", package, "conffiles").stdout.split()
+    check("the settings are its only conffile", conffiles == [SETTINGS], conffiles)
+
+
+def prepare(debian, package):
+    """The new Debian gets Postfix, a reader of mail, and what the package depends on."""
+    debian.must("apt-get", "update", "-qq")
+    debian.must("debconf-set-selections", input=(
+        "postfix postfix/main_mailer_type select Internet Site\n"
+        "postfix postfix/mailname string mail.example.org\n"))
+    depends = call("dpkg-deb", "-f", package, "Depends").stdout.strip()
+    debian.must("apt-get", "satisfy", "-y", "-qq", "--no-install-recommends", depends)
+    debian.must("apt-get", "install", "-y", "-qq", "--no-install-recommends", "postfix")
+    debian.must("useradd", "--create-home", READER)
+    shutil.copy(package, debian.path("/tmp"))
+    debian.isolate()
+    debian.must("hostname", "mail.example.org")
+    debian.write("/etc/hosts", "127.0.0.1 localhost mail.example.org\n")
+    debian.must("postconf", "-e", "maillog_file=/var/log/mail.log", "myhostname=mail.example.org",
+                "mydestination=localhost, mail.example.org", "inet_protocols=ipv4",
+                "smtpd_peername_lookup=no", "relayhost=[127.0.0.1]:9")
+    check("Debian's Postfix has a chrooted smtpd",
+          debian.must("postconf", "-F", "smtp/inet/chroot").stdout.strip().endswith("y"))
+    debian.must("postfix", "start")
+
+
+def install(debian, package):
+    """dpkg -i, and what it has done."""
+    name = "/tmp/" + os.path.basename(package)
+    result = debian.run("dpkg", "-i", name)
+    need("dpkg -i", result.returncode == 0 and "warning" not in told(result).lower(),
+         told(result))
+    account = debian.run("getent", "passwd", "whybounced").stdout.strip().split(":")
+    check("it has an account that nobody can log in to", len(account) == 7 and
+          0 < int(account[2]) < 1000 and account[5] == "/nonexistent" and
+          account[6].endswith("/nologin"), account)
+    result = debian.run("whybounce", "check")
+    check("its settings are without faults", result.returncode == 0, told(result))
+
+
+def commands_of(unit, name):
+    """The words of each command of that name in a unit."""
+    return [line.split("=", 1)[1].split() for line in unit.splitlines()
+            if line.startswith(name + "=")]
+
+
+class Service:
+    """The daemon as the unit starts it, which here is done by hand: as its user, in the
+    foreground, with its folder below /run."""
+
+    def __init__(self, debian):
+        self.debian = debian
+        paths = glob.glob(debian.path("/*/systemd/system/whybounced.service")) + \
+            glob.glob(debian.path("/usr/lib/systemd/system/whybounced.service"))
+        unit = debian.read(paths[0][len(debian.folder):])
+        self.before = commands_of(unit, "ExecStartPre")
+        self.command, = commands_of(unit, "ExecStart")
+        self.process = None
+        debian.must("install", "-d", "-o", "whybounced", "-g", "whybounced", "-m", "755",
+                    "/run/whybounced")
+
+    def start(self, socket):
+        """True once it listens on the socket."""
+        who = ["setpriv", "--reuid=whybounced", "--regid=whybounced", "--clear-groups",
+               "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
+        for command in self.before:
+            self.debian.must(*who, *command)
+        self.process = self.debian.start(*who, "sh", "-c", 'umask 0077; exec "$@"', "sh",
+                                         *self.command)
+        return wait_until(lambda: os.path.exists(self.debian.path(socket)) or
+                          self.process.poll() is not None, 20) and self.process.poll() is None
+
+    def stop(self):
+        """Ends it, and returns its exit status."""
+        self.debian.run("sh", "-c", "kill -TERM $(cat /proc/[0-9]*/stat | "
+                        "sed -n 's/^\\([0-9]*\\) (whybounced) .*/\\1/p')")
+        return self.process.wait(20)
+
+
+def use(debian):
+    """The daemon of the package: first untouched, then set up as its README.Debian says."""
+    check("it starts with the machine", os.path.islink(debian.path(STARTED_AT_BOOT)))
+    service = Service(debian)
+    started = service.start("/run/whybounced/whybounced.sock")
+    need("the daemon starts as its own user with the settings of the package", started,
+         debian.read("/var/log/started"))
+    said = debian.run("whybounce", "doctor")
+    check("doctor tells what is left to do, and the daemon answers it",
+          said.returncode == 1 and "whybounced explained a test bounce" in said.stdout and
+          "cannot see /run/whybounced" in said.stdout, told(said))
+    set_up(debian, service)
+    said = debian.run("whybounce", "doctor")
+    check("the commands of README.Debian are all that doctor wants", said.returncode == 0 and
+          "FAULT" not in said.stdout, told(said))
+    own_bounce(debian)
+    foreign_bounce(debian)
+    return service
+
+
+def set_up(debian, service):
+    """Does what README.Debian says, line by line."""
+    text = debian.read("/usr/share/doc/whybounced/README.Debian").replace("\\\n", " ")
+    lines = [line.strip() for line in text.splitlines() if line.startswith("    ")]
+    socket = "/var/spool/postfix/whybounced/whybounced.sock"
+    for line in lines:
+        if line.startswith("socket = "):
+            settings = debian.read(SETTINGS)
+            debian.write(SETTINGS, settings + line + "\n")
+        elif line == "systemctl restart whybounced":
+            check("the daemon ends well", service.stop() == 0, debian.read("/var/log/started"))
+            need("it starts again with its socket below Postfix's queue", service.start(socket),
+                 debian.read("/var/log/started"))
+        elif line != "whybounce doctor":
+            debian.must("sh", "-c", line)
+    check("README.Debian was understood", len(lines) >= 6, lines)
+
+
+def arrived(debian, sign):
+    """The mails in the reader's mailbox, once one with the sign is there."""
+    name = f"/var/mail/{READER}"
+    wait_until(lambda: sign in debian.read(name), 30)
+    return debian.read(name)
+
+
+def own_bounce(debian):
+    """A bounce that Postfix makes, about an address that does not exist."""
+    debian.must("sendmail", "-f", f"{READER}@mail.example.org", "nobody-here@mail.example.org",
+                input="Subject: Invoice 2024-117\n\nHello.\n")
+    mails = arrived(debian, "Reporting-MTA")
+    check("a bounce of its Postfix arrives explained",
+          "Not delivered to nobody-here@mail.example.org" in mails and
+          "Bounce-Cause: mailbox-unknown;" in mails and "This is the mail system" in mails,
+          mails + debian.read("/var/log/mail.log"))
+
+
+def foreign_bounce(debian):
+    """A bounce that comes by SMTP, through the chrooted smtpd."""
+    debian.python(HAND_OVER, f"{READER}@localhost",
+                  input=FOREIGN_BOUNCE.format(reader=READER))
+    mails = arrived(debian, "The message was not delivered.")
+    check("a bounce that another server sends arrives explained",
+          "Not delivered to piotr@example.net" in mails and
+          "Bounce-Cause: mailbox-full;" in mails,
+          mails + debian.read("/var/log/mail.log"))
+
+
+def remove(debian, package, service, before):
+    """Installed again, removed, purged."""
+    settings = debian.read(SETTINGS)
+    result = debian.run("dpkg", "-i", "/tmp/" + os.path.basename(package))
+    check("installed once more it leaves the settings alone", result.returncode == 0 and
+          debian.read(SETTINGS) == settings, told(result))
+    check("the daemon ends well", service.stop() == 0, debian.read("/var/log/started"))
+    debian.must("rm", "-r", "/run/whybounced")  # systemd's task
+    os.mkdir(debian.path("/var/lib/whybounced"))  # its StateDirectory
+    debian.write("/var/lib/whybounced/whybounced.prom", "# metrics\n")
+    result = debian.run("dpkg", "-r", "whybounced")
+    left = debian.everything() - before - {STARTED_AT_BOOT}
+    check("dpkg -r leaves the settings and its state", result.returncode == 0 and
+          left == {"/etc/whybounced", SETTINGS, "/var/lib/whybounced",
+                   "/var/lib/whybounced/whybounced.prom"}, f"{left}\n{told(result)}")
+    result = debian.run("dpkg", "-P", "whybounced")
+    left = debian.everything() - before
+    check("dpkg -P leaves nothing", result.returncode == 0 and not left,
+          f"{left}\n{told(result)}")
+    lost = before - debian.everything()
+    check("and takes nothing else away", not lost, lost)
+    debian.must("sendmail", "-f", f"{READER}@mail.example.org", "gone@mail.example.org",
+                input="Subject: Afterwards\n\nHello.\n")
+    check("mail flows on without it", "gone@mail.example.org" in
+          arrived(debian, "gone@mail.example.org"), debian.read("/var/log/mail.log"))
+
+
+def main():
+    """Runs the tests; returns the exit status."""
+    make = sys.argv[1] if len(sys.argv) > 1 else "make"
+    for number in (signal.SIGTERM, signal.SIGHUP):  # end what was started, as Ctrl-C does
+        signal.signal(number, lambda *_: sys.exit(1))
+    folder = tempfile.mkdtemp(prefix="whybounce-package-", dir="/var/tmp")
+    os.chmod(folder, 0o755)
+    debian = None
+    try:
+        missing = [program for program in NEEDED if shutil.which(program) is None]
+        need("the programs to build and try a package are there, and we are root",
+             not missing and os.geteuid() == 0, f"missing: {missing}, user {os.geteuid()}")
+        package = build(folder, make)
+        look(package)
+        debian = Debian(os.path.join(folder, "debian"))
+        prepare(debian, package)
+        before = debian.everything()
+        install(debian, package)
+        service = use(debian)
+        remove(debian, package, service, before)
+    except Broken as problem:
+        check("the tests go on to the end", False, problem)
+    except Exception:
+        check("the tests go on to the end", False, traceback.format_exc())
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # nothing may interrupt the tidying up
+        if debian is not None:
+            debian.end()
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"1..{sum(counts.values())}")
+    return 1 if counts[False] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
