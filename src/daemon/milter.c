@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,7 +26,12 @@
 #include "mail/address.h"
 
 #define CHANGES (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY)
+#define OUR_FIELDS 2
 #define READERS 50	/* envelope recipients that are looked at */
+
+static const char *const our_fields[OUR_FIELDS] = {
+	FIELD_CAUSE, FIELD_EXPLANATION
+};
 
 /* The mail that a connection is at. */
 struct mail {
@@ -36,7 +42,7 @@ struct mail {
 	char *sender;
 	char *readers[READERS];
 	size_t nreaders;
-	bool forged;		/* has fields of ours from elsewhere */
+	unsigned ours[OUR_FIELDS];	/* fields of ours from elsewhere */
 	bool truncated;		/* its end was not kept */
 	const char *failure;	/* why it will pass untouched, NULL: not */
 };
@@ -231,9 +237,9 @@ on_header(SMFICTX *ctx, char *name, char *value)
 	mail_add(mail, ": ", 2);
 	mail_add(mail, value, value_len);
 	mail_add(mail, "\r\n", 2);
-	if (span_equal_nocase(span_of(name), SPAN(FIELD_CAUSE)) ||
-	    span_equal_nocase(span_of(name), SPAN(FIELD_EXPLANATION)))
-		mail->forged = true;
+	for (size_t i = 0; i < OUR_FIELDS; i++)
+		if (strcasecmp(name, our_fields[i]) == 0)
+			mail->ours[i]++;
 	return SMFIS_NOREPLY;
 }
 
@@ -269,7 +275,7 @@ on_eoh(SMFICTX *ctx)
 	mail = &connection->mail;
 	if (!mail_reserve(connection, 2))
 		return SMFIS_CONTINUE;	/* said at the end of the mail */
-	if (!mail->forged && !may_be_bounce(connection)) {
+	if (mail->ours[0] + mail->ours[1] == 0 && !may_be_bounce(connection)) {
 		connection_clear(connection);
 		return SMFIS_ACCEPT;
 	}
@@ -395,6 +401,24 @@ apply(SMFICTX *ctx, const struct edit_list *edits,
 	return edits->nbody == 0 || replace_body(ctx, edits, message);
 }
 
+/* Deletes forged fields that stand behind those that were looked at. */
+static bool
+delete_unseen(SMFICTX *ctx, const struct mail *mail,
+    const struct message *message)
+{
+	for (size_t i = 0; i < OUR_FIELDS; i++) {
+		struct header_edit edit = { .operation = HEADER_DELETE,
+		    .name = our_fields[i], .nth = mail->ours[i] };
+		unsigned seen = header_count(&message->root->headers,
+		    our_fields[i]);
+
+		for (; edit.nth > seen; edit.nth--)
+			if (!apply_header(ctx, message->arena, &edit))
+				return false;
+	}
+	return true;
+}
+
 /* May the body be changed, together with what the header says of it? */
 static bool
 may_change_body(const struct edit_list *edits, unsigned long actions)
@@ -485,6 +509,9 @@ annotate_mail(SMFICTX *ctx, struct connection *connection,
 	if (!may_change_body(&annotation.edits, connection->actions) &&
 	    !annotate(&annotation, &less, &message, &delivery))
 		return "out of memory";
+	if (!annotation.marked && (connection->actions & SMFIF_CHGHDRS) &&
+	    !delete_unseen(ctx, mail, &message))
+		return "the mail server did not take the changes";
 	if (!apply(ctx, &annotation.edits, &message, connection->actions))
 		return "the mail server did not take the changes";
 	if (annotation.report.kind != REPORT_NONE) {

@@ -116,14 +116,8 @@ static void
 delete_fields(struct edit_list *edits, const struct message *message,
     const char *name)
 {
-	struct span head = message->root->head;
-	struct header field;
-	unsigned n = 0;
+	unsigned n = header_count(&message->root->headers, name);
 
-	/* Not from the list of fields, which has an end. */
-	while (header_read(&head, &field) == HEADER_FIELD)
-		if (span_equal_nocase(field.name, span_of(name)))
-			n++;
 	for (; n > 0; n--)
 		edit_add_header(edits, message->arena, (struct header_edit){
 		    .operation = HEADER_DELETE, .name = name, .nth = n });

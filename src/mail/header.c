@@ -113,6 +113,17 @@ header_value(const struct header_list *list, const char *name)
 	return header == NULL ? SPAN_ABSENT : header->value;
 }
 
+unsigned
+header_count(const struct header_list *list, const char *name)
+{
+	const struct header *field = NULL;
+	unsigned n = 0;
+
+	while ((field = header_next(list, name, field)) != NULL)
+		n++;
+	return n;
+}
+
 struct span
 header_unfold(struct arena *arena, struct span value)
 {

@@ -62,6 +62,9 @@ struct span header_value(const struct header_list *list, const char *name);
 const struct header *header_next(const struct header_list *list,
     const char *name, const struct header *previous);
 
+/* Returns how many fields of that name there are. */
+unsigned header_count(const struct header_list *list, const char *name);
+
 /*
  * Returns the value on one line: folds become single spaces, blanks at both
  * ends go. Copies only where there is a fold. Absent if the arena failed.

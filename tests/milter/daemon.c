@@ -23,6 +23,7 @@
 
 #define PATIENCE_MS	30000	/* for whatever does not come at all */
 #define STEP_MS		5
+#define MOST_DAEMONS	8
 
 /*
  * Complaints of ThreadSanitizer that are about libmilter alone: when the
@@ -32,6 +33,28 @@
 static const char suppressions[] = "thread:mi_control_startup\n"
     "mutex:libmilter.so\n"
     "race:pthread_mutex_destroy\nrace:pthread_cond_destroy\n";
+
+/* What is there, for a test that fails before it destroys its own. */
+static struct {
+	char folder[64];	/* "": free */
+	pid_t pid;
+} known[MOST_DAEMONS];
+
+/* Notes where a daemon is and which process it is now. */
+static void
+note(const struct daemon *d)
+{
+	size_t i = 0;
+
+	while (i < MOST_DAEMONS && strcmp(known[i].folder, d->folder) != 0)
+		i++;
+	for (size_t k = 0; k < MOST_DAEMONS && i == MOST_DAEMONS; k++)
+		if (known[k].folder[0] == '\0')
+			i = k;
+	assert_true(i < MOST_DAEMONS);
+	strcpy(known[i].folder, d->folder);
+	known[i].pid = d->pid;
+}
 
 void
 pause_ms(int ms)
@@ -87,6 +110,7 @@ daemon_create(struct daemon *d, const char *program)
 	*d = (struct daemon){ .user = "" };
 	strcpy(d->folder, "/tmp/whybounced-test-XXXXXX");
 	assert_non_null(mkdtemp(d->folder));
+	note(d);
 	assert_int_equal(chmod(d->folder, 0755), 0);
 	snprintf(d->program, sizeof d->program, "%s/whybounced", d->folder);
 	snprintf(d->settings, sizeof d->settings, "%s/whybounced.conf",
@@ -125,17 +149,34 @@ remove_folder(const char *path)
 	rmdir(path);
 }
 
+/* Ends the process, removes the folder, and forgets both. */
+static void
+destroy(size_t i)
+{
+	if (known[i].pid > 0) {
+		kill(known[i].pid, SIGKILL);
+		waitpid(known[i].pid, NULL, 0);
+	}
+	remove_folder(known[i].folder);
+	known[i].folder[0] = '\0';
+}
+
 void
 daemon_destroy(struct daemon *d)
 {
-	if (d->pid > 0) {
-		kill(d->pid, SIGKILL);
-		waitpid(d->pid, NULL, 0);
-	}
+	for (size_t i = 0; i < MOST_DAEMONS && d->folder[0] != '\0'; i++)
+		if (strcmp(known[i].folder, d->folder) == 0)
+			destroy(i);
 	d->pid = 0;
-	if (d->folder[0] != '\0')
-		remove_folder(d->folder);
-	d->folder[0] = '\0';
+}
+
+void
+daemon_destroy_others(const struct daemon *d)
+{
+	for (size_t i = 0; i < MOST_DAEMONS; i++)
+		if (known[i].folder[0] != '\0' &&
+		    strcmp(known[i].folder, d->folder) != 0)
+			destroy(i);
 }
 
 void
@@ -191,6 +232,7 @@ spawn(struct daemon *d)
 	assert_true(d->pid >= 0);
 	if (d->pid == 0)
 		run(d);
+	note(d);
 }
 
 /* Waits for the end and returns the exit status, -1 if it does not come. */
@@ -206,6 +248,7 @@ await_end(struct daemon *d, int patience_ms)
 		pause_ms(STEP_MS);
 	}
 	d->pid = 0;
+	note(d);
 	return WIFEXITED(status) ? WEXITSTATUS(status) :
 	    128 + WTERMSIG(status);
 }
@@ -249,6 +292,7 @@ follow(struct daemon *d)
 	assert_int_equal(fscanf(file, "%ld", &pid), 1);
 	fclose(file);
 	d->pid = (pid_t)pid;
+	note(d);
 }
 
 void

@@ -35,6 +35,9 @@ void	daemon_create(struct daemon *, const char *program);
 /* Ends it at once if it runs; removes the folder. */
 void	daemon_destroy(struct daemon *);
 
+/* All but this one, as after a test that failed. */
+void	daemon_destroy_others(const struct daemon *);
+
 /* Writes the settings file: socket, user, name, and then these. */
 void	daemon_set(struct daemon *, const char *more);
 

@@ -48,6 +48,7 @@ static int
 clean_up(void **state)
 {
 	(void)state;
+	daemon_destroy_others(&suite.daemon);
 	if (!daemon_runs(&suite.daemon))
 		daemon_start(&suite.daemon);
 	if (other_settings)
