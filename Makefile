@@ -149,12 +149,14 @@ CHECKS = \
 	'$(PYTHON) tests/cli/test_cli.py $(BUILD)/whybounce' \
 	'$(PYTHON) tests/cli/test_install.py $(MAKE)' \
 	'$(PYTHON) tests/cli/test_units.py $(MAKE) $(BUILD)/whybounced' \
+	'$(PYTHON) tests/cli/test_grafana.py' \
 	'$(PYTHON) tests/html/test_html.py $(BUILD)/whybounce' \
 	$(CHECKS_EDIT) $(CHECKS_MILTER) $(CHECKS_FUZZ) \
 	'$(PYTHON) tests/mta/test_mta.py $(BUILD)/whybounced' \
 	'$(PYTHON) tests/mta/test_doctor.py $(BUILD)/whybounce' \
 	'$(PYTHON) tests/mta/test_dkim.py $(BUILD)/whybounced' \
 	'SOAK_MAILS=200 $(PYTHON) tests/mta/soak.py $(BUILD)/whybounced' \
+	'$(PYTHON) tests/mta/test_haproxy.py $(BUILD)/whybounced' \
 	'$(PYTHON) tests/mta/test_sendmail.py $(BUILD)' \
 	'$(PYTHON) tests/mta/test_filters.py $(BUILD)' \
 	'$(PYTHON) tests/cli/test_readme.py $(MAKE)'
