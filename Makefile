@@ -137,7 +137,7 @@ $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(DEFAULTS) $(LIBRARY)
 
 # Fragments of the tests; each names its programs and how they are built.
 -include $(wildcard tests/milter/milter.mk tests/fuzz/fuzz.mk \
-    tests/edit/edit.mk tests/bench/bench.mk contrib/dist.mk \
+    tests/edit/edit.mk tests/memory/memory.mk tests/bench/bench.mk contrib/dist.mk \
     contrib/debian/debian.mk)
 
 # Every test. As root it installs what is missing; the end-to-end tests start
@@ -151,7 +151,7 @@ CHECKS = \
 	'$(PYTHON) tests/cli/test_units.py $(MAKE) $(BUILD)/whybounced' \
 	'$(PYTHON) tests/cli/test_grafana.py' \
 	'$(PYTHON) tests/html/test_html.py $(BUILD)/whybounce' \
-	$(CHECKS_EDIT) $(CHECKS_MILTER) $(CHECKS_FUZZ) \
+	$(CHECKS_EDIT) $(CHECKS_MILTER) $(CHECKS_MEMORY) $(CHECKS_FUZZ) \
 	'$(PYTHON) tests/mta/test_mta.py $(BUILD)/whybounced' \
 	'$(PYTHON) tests/mta/test_doctor.py $(BUILD)/whybounce' \
 	'$(PYTHON) tests/mta/test_dkim.py $(BUILD)/whybounced' \
@@ -166,7 +166,7 @@ check: packages-check
 	@tests/run $(CHECKS)
 
 check-programs: all $(UNIT) $(PROGRAMS_EDIT) $(PROGRAMS_MILTER) \
-    $(PROGRAMS_FUZZ)
+    $(PROGRAMS_MEMORY) $(PROGRAMS_FUZZ)
 
 check-unit: all $(UNIT)
 	@tests/run $(UNIT:%='CMOCKA_MESSAGE_OUTPUT=TAP %')

@@ -495,10 +495,22 @@ make_rules(struct making *making)
 	making->settings->annotator.ncauses = default_book.ncauses;
 }
 
+/* An option's text; "" if libconfuse had no memory for it, told at the end. */
+static const char *
+text_of(struct making *making, const char *option)
+{
+	const char *text = cfg_getstr(making->cfg, option);
+
+	if (text != NULL)
+		return text;
+	making->memory->arena.failed = true;
+	return "";
+}
+
 static void
 make_host(struct making *making)
 {
-	const char *name = cfg_getstr(making->cfg, "hostname");
+	const char *name = text_of(making, "hostname");
 	char host[LONGEST_HOST] = "";
 
 	if (name[0] == '\0') {
@@ -513,18 +525,17 @@ static void
 make_daemon(struct making *making)
 {
 	struct settings *settings = making->settings;
-	cfg_t *cfg = making->cfg;
-	const char *facility = cfg_getstr(cfg, "syslog_facility");
+	const char *facility = text_of(making, "syslog_facility");
 
-	settings->socket = keep(making, cfg_getstr(cfg, "socket"));
-	settings->socket_umask = (unsigned)strtoul(cfg_getstr(cfg,
+	settings->socket = keep(making, text_of(making, "socket"));
+	settings->socket_umask = (unsigned)strtoul(text_of(making,
 	    "socket_umask"), NULL, 8);
-	settings->user = keep(making, cfg_getstr(cfg, "user"));
-	settings->pid_file = keep(making, cfg_getstr(cfg, "pid_file"));
-	settings->metrics_file = keep(making, cfg_getstr(cfg,
+	settings->user = keep(making, text_of(making, "user"));
+	settings->pid_file = keep(making, text_of(making, "pid_file"));
+	settings->metrics_file = keep(making, text_of(making,
 	    "metrics_file"));
-	settings->rules = keep(making, cfg_getstr(cfg, "rules"));
-	settings->memory_limit = read_size(cfg_getstr(cfg, "memory_limit"));
+	settings->rules = keep(making, text_of(making, "rules"));
+	settings->memory_limit = read_size(text_of(making, "memory_limit"));
 	for (size_t i = 0; i < sizeof(facilities) / sizeof(facilities[0]); i++)
 		if (strcmp(facilities[i].name, facility) == 0)
 			settings->syslog_facility = facilities[i].facility;
@@ -537,16 +548,16 @@ make_annotator(struct making *making)
 	cfg_t *cfg = making->cfg;
 
 	make_host(making);
-	annotator->helpdesk = span_of(keep(making, cfg_getstr(cfg,
+	annotator->helpdesk = span_of(keep(making, text_of(making,
 	    "helpdesk")));
 	annotator->site.hosts = keep_list(making, "our_hosts");
 	annotator->site.domains = keep_list(making, "our_domains");
 	for (unsigned i = 0; i < cfg_size(cfg, "annotate"); i++)
 		annotator->annotate |= annotation_flag(cfg_getnstr(cfg,
 		    "annotate", i));
-	annotator->edit_signed = strcmp(cfg_getstr(cfg, "signed"),
+	annotator->edit_signed = strcmp(text_of(making, "signed"),
 	    "body") == 0;
-	annotator->max_body = read_size(cfg_getstr(cfg, "max_body"));
+	annotator->max_body = read_size(text_of(making, "max_body"));
 	annotator->exempt = keep_list(making, "exempt");
 	annotator->domains.own = keep_list(making, "typo_domains");
 	annotator->domains.common = default_domains;
@@ -554,7 +565,7 @@ make_annotator(struct making *making)
 	annotator->time_limit = cfg_getfloat(cfg, "time_limit");
 	make_languages(making);
 	annotator->language = need_language(making, "language",
-	    cfg_getstr(cfg, "language"));
+	    text_of(making, "language"));
 	make_choices(making);
 	make_rules(making);
 }

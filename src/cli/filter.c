@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "edit/annotate.h"
@@ -92,6 +94,50 @@ annotate_bytes(const struct settings *settings, struct filter_call *call,
 	return ok;
 }
 
+/*
+ * Annotates in a process of its own into a file that has no name: what reads
+ * the settings (libconfuse, flex) ends the process when memory is used up,
+ * and then the mail must still come out. False if nothing was written.
+ */
+static bool
+annotate_apart(struct filter_call *call, struct span bytes)
+{
+	FILE *made = tmpfile();
+	char piece[16384];
+	bool ok = false;
+	int status;
+	pid_t child;
+	ssize_t n;
+	off_t at = 0;
+
+	if (made == NULL)
+		return false;
+	/* Whoever called with standard output closed must not get it there. */
+	if (fileno(made) <= STDERR_FILENO) {
+		fclose(made);
+		return false;
+	}
+	child = fork();
+	if (child == 0) {
+		struct settings *settings = cli_settings(call->settings);
+
+		ok = settings != NULL && dup2(fileno(made), STDOUT_FILENO) !=
+		    -1 && annotate_bytes(settings, call, bytes) &&
+		    fflush(stdout) == 0 && !ferror(stdout);
+		settings_free(settings);
+		_exit(ok ? EXIT_SUCCESS : EXIT_FAILURE);
+	}
+	if (child > 0)
+		ok = waitpid(child, &status, 0) == child &&
+		    WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+	while (ok && (n = pread(fileno(made), piece, sizeof(piece), at)) > 0) {
+		fwrite(piece, 1, (size_t)n, stdout);
+		at += n;
+	}
+	fclose(made);
+	return ok && at > 0;
+}
+
 static bool
 read_call(struct filter_call *call, int argc, char **argv)
 {
@@ -118,7 +164,6 @@ int
 command_filter(int argc, char **argv)
 {
 	struct filter_call call = { .strict = false };
-	struct settings *settings;
 	bool understood = read_call(&call, argc, argv);
 	bool ok = false, lost;
 	size_t len = 0;
@@ -127,13 +172,11 @@ command_filter(int argc, char **argv)
 
 	if (!understood)
 		cli_usage(SYNOPSIS);
-	/* Settings first: their faults must not cost the mail either. */
-	settings = understood ? cli_settings(call.settings) : NULL;
 	bytes = cli_read_stream(stdin, SIZE_MAX / 8, &len, &error);
 	if (error != 0)
 		cli_tell_fault(NULL, "standard input", 0, strerror(error));
 	else
-		ok = settings != NULL && annotate_bytes(settings, &call,
+		ok = understood && annotate_apart(&call,
 		    (struct span){ bytes, len });
 	if (!ok && len > 0)
 		fwrite(bytes, 1, len, stdout);
@@ -146,6 +189,5 @@ command_filter(int argc, char **argv)
 		lost = true;
 	}
 	free(bytes);
-	settings_free(settings);
 	return lost || (!ok && call.strict) ? EXIT_TEMPORARY : EXIT_SUCCESS;
 }

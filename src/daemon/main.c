@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,10 +52,34 @@ load(void)
 	return settings_load(settings_path, false, &faults);
 }
 
+/*
+ * Can the settings be loaded? Tried in a process of its own, as what reads
+ * them (libconfuse, flex) ends its process when memory is used up.
+ */
+static bool
+rehearse(void)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		sigset_t alarms;
+
+		signal(SIGALRM, SIG_DFL);
+		sigemptyset(&alarms);
+		sigaddset(&alarms, SIGALRM);
+		sigprocmask(SIG_UNBLOCK, &alarms, NULL);
+		alarm(30);	/* a lock may be held that nobody frees here */
+		_exit(load() != NULL ? EXIT_SUCCESS : EXIT_FAILURE);
+	}
+	return child > 0 && waitpid(child, &status, 0) == child &&
+	    WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+}
+
 static void
 reload(void)
 {
-	struct settings *settings = load();
+	struct settings *settings = rehearse() ? load() : NULL;
 	bool good = settings != NULL;
 
 	if (good && !current_replace(settings)) {

@@ -358,36 +358,47 @@ add_piece(void *context, struct span piece)
 	return true;
 }
 
+/* The body as it is to become; absent if memory is used up. */
+static struct span
+new_body(const struct edit_list *edits, const struct message *message)
+{
+	struct buf out;
+
+	buf_init(&out, message->arena);
+	buf_reserve(&out, message->bytes.len + 65536);
+	edit_write_body(edits, message, add_piece, &out);
+	return buf_span(&out);
+}
+
 /*
  * Replaces the body in one call, and then says something else at once: until
  * Postfix hears that, a broken connection would leave it with half a body,
  * and default_action=accept would take that for the mail.
  */
 static bool
-replace_body(SMFICTX *ctx, const struct edit_list *edits,
-    const struct message *message)
+replace_body(SMFICTX *ctx, struct span body)
 {
-	struct span body;
-	struct buf out;
-
-	buf_init(&out, message->arena);
-	buf_reserve(&out, message->bytes.len + 65536);
-	edit_write_body(edits, message, add_piece, &out);
-	body = buf_span(&out);
 	/* libmilter only reads the bytes. */
-	return body.p != NULL && body.len <= INT_MAX && smfi_replacebody(ctx,
-	    (unsigned char *)(uintptr_t)body.p, (int)body.len) ==
-	    MI_SUCCESS && smfi_progress(ctx) == MI_SUCCESS;
+	return smfi_replacebody(ctx, (unsigned char *)(uintptr_t)body.p,
+	    (int)body.len) == MI_SUCCESS && smfi_progress(ctx) == MI_SUCCESS;
 }
 
 /*
  * Hands the edits to libmilter: deletions, then insertions so that the first
- * comes to stand on top, the body last.
+ * comes to stand on top, the body last. What was handed over cannot be taken
+ * back: the memory for the body is taken before.
  */
 static bool
 apply(SMFICTX *ctx, const struct edit_list *edits,
     const struct message *message, unsigned long actions)
 {
+	struct span body = SPAN_ABSENT;
+
+	if (edits->nbody > 0) {
+		body = new_body(edits, message);
+		if (body.p == NULL || body.len > INT_MAX)
+			return false;
+	}
 	for (size_t i = 0; i < edits->nheaders && (actions & SMFIF_CHGHDRS);
 	    i++)
 		if (edits->headers[i].operation != HEADER_INSERT &&
@@ -398,7 +409,7 @@ apply(SMFICTX *ctx, const struct edit_list *edits,
 		if (edits->headers[i - 1].operation == HEADER_INSERT &&
 		    !apply_header(ctx, message->arena, &edits->headers[i - 1]))
 			return false;
-	return edits->nbody == 0 || replace_body(ctx, edits, message);
+	return edits->nbody == 0 || replace_body(ctx, body);
 }
 
 /* Deletes forged fields that stand behind those that were looked at. */
