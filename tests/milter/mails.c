@@ -103,7 +103,7 @@ mail_strip(struct milter_message *mail)
 void
 mail_pad(struct milter_message *mail, size_t body_len)
 {
-	static const char line[] = "All work and no play makes a dull mail.\r\n";
+	static const char line[] = "All work makes a dull mail.\r\n";
 	char *body = realloc(mail->body, body_len);
 	size_t len = mail->body_len;
 

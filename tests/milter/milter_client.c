@@ -311,7 +311,8 @@ take_change(struct milter_client *c, const struct edit *edit,
 
 	if (edit->has_index) {
 		if (p->len < sizeof index)
-			return wire_fail(c, "edit '%c' has no index", edit->kind);
+			return wire_fail(c, "edit '%c' has no index",
+			    edit->kind);
 		index = number_at(data);
 		data += sizeof index;
 	}
@@ -348,8 +349,8 @@ take_edit(struct milter_client *c, int command, const struct edit *edit,
     const struct wire_packet *p, int last_kind)
 {
 	if (command != SMFIC_BODYEOB)
-		return wire_fail(c, "%s: edit '%c' before the end of the message",
-		    milter_command_name(command), p->kind);
+		return wire_fail(c, "%s: edit '%c' before the end of the "
+		    "message", milter_command_name(command), p->kind);
 	if (!(c->agreed.actions & edit->action))
 		return wire_fail(c, "edit '%c' was not negotiated", p->kind);
 	if (p->kind == SMFIR_REPLBODY)

@@ -286,13 +286,23 @@ open_files(void)
 	return n;
 }
 
-/* No connection of ours stays open in the daemon. */
+/*
+ * No connection of ours stays open in the daemon, once it has taken all of
+ * them. (One that ended in the middle of a packet may stay with libmilter
+ * until something else happens.)
+ */
 static void
 assert_no_more_files(size_t before)
 {
-	for (int i = 0; i < 2000 && open_files() > before; i++)
-		pause_ms(10);
-	assert_true(open_files() <= before);
+	for (int i = 0; i < 20; i++) {
+		assert_serves();
+		for (int k = 0; k < 100; k++) {
+			if (open_files() <= before)
+				return;
+			pause_ms(10);
+		}
+	}
+	fail_msg("%zu open files instead of %zu", open_files(), before);
 }
 
 static void
