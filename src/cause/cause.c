@@ -46,21 +46,11 @@ static bool
 find_by_text(struct finding *finding, struct matcher *matcher,
     const struct evidence *evidence, const struct cause *timed_out)
 {
-	struct match match, concrete;
+	struct match match;
 
-	if (evidence->text.len == 0 || !matcher_find(matcher, evidence,
-	    RULES_WITH_TEXT, NULL, &match))
+	if (evidence->text.len == 0 || !matcher_find_text(matcher, evidence,
+	    timed_out, &match, &finding->timed_out))
 		return false;
-	if (match.cause == timed_out) {
-		if (matcher_find(matcher, evidence, RULES_WITH_TEXT,
-		    timed_out, &concrete)) {
-			match = concrete;
-			finding->timed_out = true;
-		}
-	} else {
-		finding->timed_out = timed_out != NULL &&
-		    matcher_matches_cause(matcher, evidence, timed_out);
-	}
 	take_match(finding, matcher, &match, DECIDED_BY_TEXT);
 	return true;
 }

@@ -10,7 +10,7 @@
 #include "base/arena.h"
 #include "base/span.h"
 #include "bounce/report.h"
-#include "cause/rules.h"
+#include "cause/matcher.h"
 
 /* What decided, from the weakest evidence to the strongest. */
 enum decided_by {

@@ -24,6 +24,7 @@ struct reader {
 	const char *p;
 	unsigned depth;
 	bool lost;		/* something was not understood */
+	bool sets_options;	/* (?i) holds for what follows, too */
 };
 
 /* What a pattern's next atom is. */
@@ -176,6 +177,8 @@ read_group(struct reader *r, struct set *set)
 			    r->p++)
 				if (*r->p == '(' || (flags && *r->p == 'x'))
 					r->lost = true;
+			if (flags && *r->p == ')')
+				r->sets_options = true;
 			if (*r->p != '\0' && *r->p != ')')
 				r->p++;
 		}
@@ -289,7 +292,7 @@ size_t
 prefilter_literals(const char *pattern, struct prefilter_literal *literals,
     size_t max)
 {
-	struct reader reader = { pattern, 0, false };
+	struct reader reader = { .p = pattern };
 	struct set set;
 
 	read_alternatives(&reader, &set);
@@ -300,4 +303,33 @@ prefilter_literals(const char *pattern, struct prefilter_literal *literals,
 			return 0;
 	memcpy(literals, set.v, set.n * sizeof(set.v[0]));
 	return set.n;
+}
+
+/* Takes back n - 1 cuts. */
+static void
+mend(char *pattern, size_t n)
+{
+	for (; n > 1; n--) {
+		pattern += strlen(pattern);
+		*pattern++ = '|';
+	}
+}
+
+size_t
+prefilter_split(char *pattern)
+{
+	struct reader reader = { .p = pattern, .depth = 1 };
+	struct set set;
+	size_t n = 1;
+
+	for (;; n++) {
+		read_sequence(&reader, &set);
+		if (*reader.p != '|')
+			break;
+		pattern[reader.p++ - pattern] = '\0';
+	}
+	if (*reader.p == '\0' && !reader.lost && !reader.sets_options)
+		return n;
+	mend(pattern, n);
+	return 1;
 }

@@ -39,6 +39,13 @@ void prefilter_search(const struct prefilter *prefilter, struct span text,
     uint64_t *words);
 
 /*
+ * Cuts a pattern at its outer bars: each becomes a NUL, so that the
+ * alternatives stand one behind the other. Returns their number; 1, and the
+ * pattern as it was, where an alternative by itself could mean something else.
+ */
+size_t prefilter_split(char *pattern);
+
+/*
  * Finds literals of which each match of the pattern holds at least one.
  * Returns their number, at most max, each lower-case ASCII and at most
  * PREFILTER_LITERAL bytes; 0 if there are none of at least three bytes.

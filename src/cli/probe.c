@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "cause/rules.h"
+#include "cause/matcher.h"
 
 /* Commands and replies of the milter protocol (libmilter/mfdef.h). */
 enum {

@@ -12,7 +12,7 @@
 #include "bounce/reply.h"
 #include "bounce/report.h"
 #include "cause/cause.h"
-#include "cause/rules.h"
+#include "cause/matcher.h"
 #include "explain/language.h"
 #include "unittest.h"
 

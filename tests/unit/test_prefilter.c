@@ -4,7 +4,7 @@
 #include "app/defaults.h"
 #include "bounce/reply.h"
 #include "cause/prefilter.h"
-#include "cause/rules.h"
+#include "cause/matcher.h"
 #include "unittest.h"
 
 #define MANY 64
@@ -173,8 +173,70 @@ test_broken_patterns(void **state)
 		assert_non_null(copy);
 		memcpy(copy, patterns[i], size);
 		prefilter_literals(copy, literals, MANY);
+		prefilter_split(copy);
 		free(copy);
 	}
+}
+
+/* Alternatives, or the whole where one alone could mean something else. */
+static void
+test_split(void **state)
+{
+	static const struct {
+		const char *pattern;
+		const char *pieces;	/* with '/' between them */
+	} cases[] = {
+		{ "", "" },
+		{ "full", "full" },
+		{ "full|over quota", "full/over quota" },
+		{ "|full|", "/full/" },
+		{ "(?:a|b) c|d", "(?:a|b) c/d" },
+		{ "[|]|\\||\\Ba|(?<list>a|b)", "[|]/\\|/\\Ba/(?<list>a|b)" },
+		{ "(?:(?i)a|b)|c", "(?:(?i)a|b)|c" },
+		{ "(?i)a|b", "(?i)a|b" },
+		{ "(?i:a)|b", "(?i:a)/b" },
+		{ "a|\\Qb|c\\E", "a|\\Qb|c\\E" },
+		{ "(a)|b\\1", "(a)|b\\1" },
+		{ "(?<list>a)|b\\k<list>", "(?<list>a)|b\\k<list>" },
+		{ "a|b)", "a|b)" },
+		{ "a|(*FAIL)|b", "a|(*FAIL)|b" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		size_t len = strlen(cases[i].pattern), n;
+		char *copy = strdup(cases[i].pattern);
+
+		assert_non_null(copy);
+		n = prefilter_split(copy);
+		for (size_t k = 0; k < len; k++)
+			if (copy[k] == '\0') {
+				copy[k] = '/';
+				n--;
+			}
+		assert_string_equal(copy, cases[i].pieces);
+		assert_int_equal(n, 1);
+		free(copy);
+	}
+}
+
+/* Each alternative of the built-in rules stands by itself. */
+static void
+test_alternatives_compile(void **state)
+{
+	struct ruleset *set = ruleset_new(&default_book, default_book.causes,
+	    default_book.ncauses, false, NULL, NULL);
+
+	(void)state;
+	assert_non_null(set);
+	assert_true(set->nalternatives > default_book.nrules);
+	for (size_t i = 0; i < set->nalternatives; i++)
+		if (ruleset_code(&set->alternatives[i]) == NULL)
+			fail_msg("\"%s\" of rule %s",
+			    set->alternatives[i].pattern,
+			    default_book.rules[set->alternatives[i].rule]
+			    .name);
+	ruleset_free(set);
 }
 
 #define WORDS 64
@@ -487,6 +549,8 @@ main(void)
 		cmocka_unit_test(test_too_many_literals),
 		cmocka_unit_test(test_deep_nesting),
 		cmocka_unit_test(test_broken_patterns),
+		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_alternatives_compile),
 		cmocka_unit_test(test_search),
 		cmocka_unit_test(test_empty_prefilter),
 		cmocka_unit_test(test_nul_in_text),

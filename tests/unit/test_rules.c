@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "bounce/reply.h"
-#include "cause/rules.h"
+#include "cause/matcher.h"
 #include "unittest.h"
 
 #define LIST(...) ((const char *const[]){ __VA_ARGS__, NULL })
@@ -377,7 +377,7 @@ test_match_limit(void **state)
 		  .cause = "full" },
 		{ .name = "sane", .text = "aaaabc", .cause = "unknown" },
 		/* Would match in the end, after a million steps. */
-		{ .name = "dear", .text = "(?:b+)+c|!", .cause = "full" },
+		{ .name = "dear", .text = "(?:(?:b+)+c|!)", .cause = "full" },
 	};
 	static const char text[] = "550 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabc!";
@@ -435,16 +435,53 @@ test_skipped_cause(void **state)
 	(void)state;
 	begin(&f, rules, COUNT(rules));
 	evidence = evidence_of(&f, "451 in the queue too long");
-	assert_true(matcher_find(&f.matcher, &evidence, RULES_WITH_TEXT,
-	    &causes[3], &f.match));
-	assert_string_equal(f.match.rule->name, "full");
 	assert_true(matcher_find(&f.matcher, &evidence, RULES_WITH_CODE,
 	    &causes[3], &f.match));
 	assert_string_equal(f.match.rule->name, "code-full");
-	assert_true(matcher_matches_cause(&f.matcher, &evidence, &causes[0]));
-	assert_true(matcher_matches_cause(&f.matcher, &evidence, &causes[3]));
-	assert_false(matcher_matches_cause(&f.matcher, &evidence,
-	    &causes[1]));
+	end(&f);
+}
+
+/* The cause aside gives way, unless nothing else matches. */
+static void
+test_cause_aside(void **state)
+{
+	const struct rule rules[] = {
+		{ .name = "late", .text = "nothing|too long|in the",
+		  .cause = "late" },
+		{ .name = "full", .text = "queue|mailbox", .cause = "full" },
+		{ .name = "later", .text = "queue", .cause = "full" },
+	};
+	const struct cause *late = &causes[3];
+	struct fixture f;
+	struct evidence evidence;
+	bool both;
+
+	(void)state;
+	begin(&f, rules, COUNT(rules));
+	evidence = evidence_of(&f, "451 in the queue too long");
+	assert_true(matcher_find_text(&f.matcher, &evidence, late, &f.match,
+	    &both));
+	assert_string_equal(f.match.rule->name, "full");
+	assert_true(both);
+	assert_true(matcher_find_text(&f.matcher, &evidence, NULL, &f.match,
+	    &both));
+	assert_string_equal(f.match.rule->name, "late");
+	assert_false(both);
+
+	evidence = evidence_of(&f, "451 held too long");
+	assert_true(matcher_find_text(&f.matcher, &evidence, late, &f.match,
+	    &both));
+	assert_string_equal(f.match.rule->name, "late");
+	assert_false(both);
+	evidence = evidence_of(&f, "552 mailbox");
+	assert_true(matcher_find_text(&f.matcher, &evidence, late, &f.match,
+	    &both));
+	assert_string_equal(f.match.rule->name, "full");
+	assert_false(both);
+	evidence = evidence_of(&f, "550 go away");
+	assert_false(matcher_find_text(&f.matcher, &evidence, late, &f.match,
+	    &both));
+	assert_false(both);
 	end(&f);
 }
 
@@ -699,6 +736,7 @@ main(void)
 		cmocka_unit_test(test_match_limit),
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_skipped_cause),
+		cmocka_unit_test(test_cause_aside),
 		cmocka_unit_test(test_one_rule_by_itself),
 		cmocka_unit_test(test_bad_rules_are_told_and_skipped),
 		cmocka_unit_test(test_empty_book),
