@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <iconv.h>
+#include <stdint.h>
+#include <string.h>
 #include <unistr.h>
 
 #include "base/ascii.h"
@@ -17,81 +19,81 @@ static const char utf_8[] = "UTF-8";
 /* Names that mails use, and what iconv calls them; NULL: ASCII, which is
  * often said and not meant. */
 static const struct charset {
-	const char *name;
+	struct span name;
 	const char *iconv_name;
 	enum plain plain;
 } charsets[] = {
-	{ "us-ascii", NULL, EXTENDS_ASCII },
-	{ "ascii", NULL, EXTENDS_ASCII },
-	{ "ansi_x3.4-1968", NULL, EXTENDS_ASCII },
-	{ "utf-8", utf_8, EXTENDS_ASCII },
-	{ "utf8", utf_8, EXTENDS_ASCII },
-	{ "utf_8", utf_8, EXTENDS_ASCII },
-	{ "unicode-1-1-utf-7", "UTF-7", OTHER_ASCII },
-	{ "utf-7", "UTF-7", OTHER_ASCII },
-	{ "iso-8859-1", "WINDOWS-1252", EXTENDS_ASCII },
-	{ "latin1", "WINDOWS-1252", EXTENDS_ASCII },
-	{ "iso-8859-2", "ISO-8859-2", EXTENDS_ASCII },
-	{ "latin2", "ISO-8859-2", EXTENDS_ASCII },
-	{ "iso-8859-3", "ISO-8859-3", EXTENDS_ASCII },
-	{ "iso-8859-4", "ISO-8859-4", EXTENDS_ASCII },
-	{ "iso-8859-5", "ISO-8859-5", EXTENDS_ASCII },
-	{ "iso-8859-6", "ISO-8859-6", EXTENDS_ASCII },
-	{ "iso-8859-7", "ISO-8859-7", EXTENDS_ASCII },
-	{ "iso-8859-8", "ISO-8859-8", EXTENDS_ASCII },
-	{ "iso-8859-8-i", "ISO-8859-8", EXTENDS_ASCII },
-	{ "iso-8859-9", "ISO-8859-9", EXTENDS_ASCII },
-	{ "iso-8859-10", "ISO-8859-10", EXTENDS_ASCII },
-	{ "iso-8859-13", "ISO-8859-13", EXTENDS_ASCII },
-	{ "iso-8859-14", "ISO-8859-14", EXTENDS_ASCII },
-	{ "iso-8859-15", "ISO-8859-15", EXTENDS_ASCII },
-	{ "iso-8859-16", "ISO-8859-16", EXTENDS_ASCII },
-	{ "windows-1250", "WINDOWS-1250", EXTENDS_ASCII },
-	{ "cp1250", "WINDOWS-1250", EXTENDS_ASCII },
-	{ "windows-1251", "WINDOWS-1251", EXTENDS_ASCII },
-	{ "cp1251", "WINDOWS-1251", EXTENDS_ASCII },
-	{ "windows-1252", "WINDOWS-1252", EXTENDS_ASCII },
-	{ "cp1252", "WINDOWS-1252", EXTENDS_ASCII },
-	{ "windows-1253", "WINDOWS-1253", EXTENDS_ASCII },
-	{ "windows-1254", "WINDOWS-1254", EXTENDS_ASCII },
-	{ "windows-1255", "WINDOWS-1255", EXTENDS_ASCII },
-	{ "windows-1256", "WINDOWS-1256", EXTENDS_ASCII },
-	{ "windows-1257", "WINDOWS-1257", EXTENDS_ASCII },
-	{ "windows-1258", "WINDOWS-1258", EXTENDS_ASCII },
-	{ "windows-874", "CP874", EXTENDS_ASCII },
-	{ "tis-620", "TIS-620", EXTENDS_ASCII },
-	{ "koi8-r", "KOI8-R", EXTENDS_ASCII },
-	{ "koi8-u", "KOI8-U", EXTENDS_ASCII },
-	{ "cp850", "CP850", EXTENDS_ASCII },
-	{ "cp-850", "CP850", EXTENDS_ASCII },
-	{ "ibm850", "CP850", EXTENDS_ASCII },
-	{ "cp852", "CP852", EXTENDS_ASCII },
-	{ "cp866", "CP866", EXTENDS_ASCII },
-	{ "iso-2022-jp", "ISO-2022-JP", EXTENDS_ASCII },
-	{ "iso-2022-jp-2", "ISO-2022-JP-2", EXTENDS_ASCII },
-	{ "iso-2022-kr", "ISO-2022-KR", OTHER_ASCII },
-	{ "iso-2022-cn", "ISO-2022-CN", OTHER_ASCII },
-	{ "shift_jis", "CP932", EXTENDS_ASCII },
-	{ "shift-jis", "CP932", EXTENDS_ASCII },
-	{ "x-sjis", "CP932", EXTENDS_ASCII },
-	{ "sjis", "CP932", EXTENDS_ASCII },
-	{ "windows-31j", "CP932", EXTENDS_ASCII },
-	{ "cp932", "CP932", EXTENDS_ASCII },
-	{ "euc-jp", "EUC-JP", EXTENDS_ASCII },
-	{ "x-euc-jp", "EUC-JP", EXTENDS_ASCII },
-	{ "euc-kr", "CP949", EXTENDS_ASCII },
-	{ "ks_c_5601-1987", "CP949", EXTENDS_ASCII },
-	{ "gb2312", "GB18030", EXTENDS_ASCII },
-	{ "gbk", "GB18030", EXTENDS_ASCII },
-	{ "x-gbk", "GB18030", EXTENDS_ASCII },
-	{ "cp936", "GB18030", EXTENDS_ASCII },
-	{ "gb18030", "GB18030", EXTENDS_ASCII },
-	{ "hz-gb-2312", "HZ", OTHER_ASCII },	/* not in glibc */
-	{ "big5", "BIG5-HKSCS", EXTENDS_ASCII },
-	{ "big5-hkscs", "BIG5-HKSCS", EXTENDS_ASCII },
-	{ "utf-16", "UTF-16", OTHER_ASCII },
-	{ "utf-16le", "UTF-16LE", OTHER_ASCII },
-	{ "utf-16be", "UTF-16BE", OTHER_ASCII },
+	{ SPAN_INIT("us-ascii"), NULL, EXTENDS_ASCII },
+	{ SPAN_INIT("ascii"), NULL, EXTENDS_ASCII },
+	{ SPAN_INIT("ansi_x3.4-1968"), NULL, EXTENDS_ASCII },
+	{ SPAN_INIT("utf-8"), utf_8, EXTENDS_ASCII },
+	{ SPAN_INIT("utf8"), utf_8, EXTENDS_ASCII },
+	{ SPAN_INIT("utf_8"), utf_8, EXTENDS_ASCII },
+	{ SPAN_INIT("unicode-1-1-utf-7"), "UTF-7", OTHER_ASCII },
+	{ SPAN_INIT("utf-7"), "UTF-7", OTHER_ASCII },
+	{ SPAN_INIT("iso-8859-1"), "WINDOWS-1252", EXTENDS_ASCII },
+	{ SPAN_INIT("latin1"), "WINDOWS-1252", EXTENDS_ASCII },
+	{ SPAN_INIT("iso-8859-2"), "ISO-8859-2", EXTENDS_ASCII },
+	{ SPAN_INIT("latin2"), "ISO-8859-2", EXTENDS_ASCII },
+	{ SPAN_INIT("iso-8859-3"), "ISO-8859-3", EXTENDS_ASCII },
+	{ SPAN_INIT("iso-8859-4"), "ISO-8859-4", EXTENDS_ASCII },
+	{ SPAN_INIT("iso-8859-5"), "ISO-8859-5", EXTENDS_ASCII },
+	{ SPAN_INIT("iso-8859-6"), "ISO-8859-6", EXTENDS_ASCII },
+	{ SPAN_INIT("iso-8859-7"), "ISO-8859-7", EXTENDS_ASCII },
+	{ SPAN_INIT("iso-8859-8"), "ISO-8859-8", EXTENDS_ASCII },
+	{ SPAN_INIT("iso-8859-8-i"), "ISO-8859-8", EXTENDS_ASCII },
+	{ SPAN_INIT("iso-8859-9"), "ISO-8859-9", EXTENDS_ASCII },
+	{ SPAN_INIT("iso-8859-10"), "ISO-8859-10", EXTENDS_ASCII },
+	{ SPAN_INIT("iso-8859-13"), "ISO-8859-13", EXTENDS_ASCII },
+	{ SPAN_INIT("iso-8859-14"), "ISO-8859-14", EXTENDS_ASCII },
+	{ SPAN_INIT("iso-8859-15"), "ISO-8859-15", EXTENDS_ASCII },
+	{ SPAN_INIT("iso-8859-16"), "ISO-8859-16", EXTENDS_ASCII },
+	{ SPAN_INIT("windows-1250"), "WINDOWS-1250", EXTENDS_ASCII },
+	{ SPAN_INIT("cp1250"), "WINDOWS-1250", EXTENDS_ASCII },
+	{ SPAN_INIT("windows-1251"), "WINDOWS-1251", EXTENDS_ASCII },
+	{ SPAN_INIT("cp1251"), "WINDOWS-1251", EXTENDS_ASCII },
+	{ SPAN_INIT("windows-1252"), "WINDOWS-1252", EXTENDS_ASCII },
+	{ SPAN_INIT("cp1252"), "WINDOWS-1252", EXTENDS_ASCII },
+	{ SPAN_INIT("windows-1253"), "WINDOWS-1253", EXTENDS_ASCII },
+	{ SPAN_INIT("windows-1254"), "WINDOWS-1254", EXTENDS_ASCII },
+	{ SPAN_INIT("windows-1255"), "WINDOWS-1255", EXTENDS_ASCII },
+	{ SPAN_INIT("windows-1256"), "WINDOWS-1256", EXTENDS_ASCII },
+	{ SPAN_INIT("windows-1257"), "WINDOWS-1257", EXTENDS_ASCII },
+	{ SPAN_INIT("windows-1258"), "WINDOWS-1258", EXTENDS_ASCII },
+	{ SPAN_INIT("windows-874"), "CP874", EXTENDS_ASCII },
+	{ SPAN_INIT("tis-620"), "TIS-620", EXTENDS_ASCII },
+	{ SPAN_INIT("koi8-r"), "KOI8-R", EXTENDS_ASCII },
+	{ SPAN_INIT("koi8-u"), "KOI8-U", EXTENDS_ASCII },
+	{ SPAN_INIT("cp850"), "CP850", EXTENDS_ASCII },
+	{ SPAN_INIT("cp-850"), "CP850", EXTENDS_ASCII },
+	{ SPAN_INIT("ibm850"), "CP850", EXTENDS_ASCII },
+	{ SPAN_INIT("cp852"), "CP852", EXTENDS_ASCII },
+	{ SPAN_INIT("cp866"), "CP866", EXTENDS_ASCII },
+	{ SPAN_INIT("iso-2022-jp"), "ISO-2022-JP", EXTENDS_ASCII },
+	{ SPAN_INIT("iso-2022-jp-2"), "ISO-2022-JP-2", EXTENDS_ASCII },
+	{ SPAN_INIT("iso-2022-kr"), "ISO-2022-KR", OTHER_ASCII },
+	{ SPAN_INIT("iso-2022-cn"), "ISO-2022-CN", OTHER_ASCII },
+	{ SPAN_INIT("shift_jis"), "CP932", EXTENDS_ASCII },
+	{ SPAN_INIT("shift-jis"), "CP932", EXTENDS_ASCII },
+	{ SPAN_INIT("x-sjis"), "CP932", EXTENDS_ASCII },
+	{ SPAN_INIT("sjis"), "CP932", EXTENDS_ASCII },
+	{ SPAN_INIT("windows-31j"), "CP932", EXTENDS_ASCII },
+	{ SPAN_INIT("cp932"), "CP932", EXTENDS_ASCII },
+	{ SPAN_INIT("euc-jp"), "EUC-JP", EXTENDS_ASCII },
+	{ SPAN_INIT("x-euc-jp"), "EUC-JP", EXTENDS_ASCII },
+	{ SPAN_INIT("euc-kr"), "CP949", EXTENDS_ASCII },
+	{ SPAN_INIT("ks_c_5601-1987"), "CP949", EXTENDS_ASCII },
+	{ SPAN_INIT("gb2312"), "GB18030", EXTENDS_ASCII },
+	{ SPAN_INIT("gbk"), "GB18030", EXTENDS_ASCII },
+	{ SPAN_INIT("x-gbk"), "GB18030", EXTENDS_ASCII },
+	{ SPAN_INIT("cp936"), "GB18030", EXTENDS_ASCII },
+	{ SPAN_INIT("gb18030"), "GB18030", EXTENDS_ASCII },
+	{ SPAN_INIT("hz-gb-2312"), "HZ", OTHER_ASCII },	/* not in glibc */
+	{ SPAN_INIT("big5"), "BIG5-HKSCS", EXTENDS_ASCII },
+	{ SPAN_INIT("big5-hkscs"), "BIG5-HKSCS", EXTENDS_ASCII },
+	{ SPAN_INIT("utf-16"), "UTF-16", OTHER_ASCII },
+	{ SPAN_INIT("utf-16le"), "UTF-16LE", OTHER_ASCII },
+	{ SPAN_INIT("utf-16be"), "UTF-16BE", OTHER_ASCII },
 };
 
 #define NCHARSETS (sizeof(charsets) / sizeof(charsets[0]))
@@ -100,8 +102,8 @@ static const struct charset *
 find_charset(struct span name)
 {
 	name = span_trim(name);
-	for (size_t i = 0; i < NCHARSETS; i++)
-		if (span_equal_nocase(name, span_of(charsets[i].name)))
+	for (size_t i = 0; name.len > 0 && i < NCHARSETS; i++)
+		if (span_equal_nocase(name, charsets[i].name))
 			return &charsets[i];
 	return NULL;
 }
@@ -109,6 +111,15 @@ find_charset(struct span name)
 bool
 charset_is_ascii(struct span text)
 {
+	const uint64_t high = UINT64_C(0x8080808080808080);
+	uint64_t word;
+
+	/* Every text goes through here, hence eight bytes at once. */
+	for (; text.len >= sizeof(word); text = span_from(text, sizeof(word))) {
+		memcpy(&word, text.p, sizeof(word));
+		if (word & high)
+			return false;
+	}
 	for (size_t i = 0; i < text.len; i++)
 		if (ascii_is_8bit(text.p[i]))
 			return false;
