@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "bounce/prose.h"
 
-#include <limits.h>
-
 #include "base/ascii.h"
-#include "base/buf.h"
 #include "bounce/dsn.h"
+#include "bounce/sentences.h"
 #include "bounce/words.h"
 #include "mail/address.h"
 #include "mail/charset.h"
@@ -635,79 +633,6 @@ share_notes(struct reader *reader)
 	}
 }
 
-/* Text in lower case, with every run of blanks and line ends one space. */
-static struct span
-folded(struct arena *arena, struct span text)
-{
-	struct buf out;
-
-	buf_init(&out, arena);
-	buf_reserve(&out, text.len);
-	for (size_t i = 0; i < text.len; i++) {
-		if (!ascii_is_space(text.p[i]))
-			buf_add_char(&out, ascii_lower(text.p[i]));
-		else if (out.len > 0 && out.p[out.len - 1] != ' ')
-			buf_add_char(&out, ' ');
-	}
-	return buf_span(&out);
-}
-
-/* The chains of weigh_sentences() count in one byte. */
-_Static_assert(SENTENCES_MAX < UCHAR_MAX, "too many sentences");
-
-/* Sentences that tell what a notice is stand near its beginning. */
-#define SENTENCES_TEXT ((size_t)8 * 1024)
-
-static void
-weigh_sentence(struct prose *prose, const struct sentence *sentence)
-{
-	if (sentence->weight > prose->weight)
-		prose->weight = sentence->weight;
-	if (prose->system == NULL)
-		prose->system = sentence->system;
-	if (prose->action == ACTION_NONE)
-		prose->action = sentence->action;
-}
-
-/* Marks the sentences that begin right here. */
-static void
-find_sentences(struct span here, const unsigned char *chain, bool *found)
-{
-	for (size_t i = chain[0]; i > 0; i = chain[i])
-		if (span_starts_nocase(here, sentences[i - 1].words))
-			found[i - 1] = true;
-}
-
-/*
- * Looks for all sentences in one pass: at the beginning of each word for those
- * that begin with the same letter; in scripts without blanks, everywhere.
- */
-static void
-weigh_sentences(struct prose *prose, struct arena *arena, struct span text)
-{
-	/* For each first byte a list of sentences, counted from 1. */
-	unsigned char first[256] = { 0 }, next[UCHAR_MAX + 1] = { 0 };
-	bool found[UCHAR_MAX] = { false };
-
-	text = folded(arena, span_first(text, SENTENCES_TEXT));
-	for (size_t i = nsentences; i > 0; i--) {
-		unsigned char c = (unsigned char)sentences[i - 1].words.p[0];
-
-		next[i] = first[c];
-		first[c] = (unsigned char)i;
-	}
-	for (size_t at = 0; at < text.len; at++) {
-		unsigned char c = (unsigned char)text.p[at];
-
-		next[0] = first[c];
-		if (at == 0 || c >= 0x80 || !ascii_is_alnum(text.p[at - 1]))
-			find_sentences(span_from(text, at), next, found);
-	}
-	for (size_t i = 0; i < nsentences; i++)
-		if (found[i])
-			weigh_sentence(prose, &sentences[i]);
-}
-
 static struct recipient *
 find_recipient(struct report *report, struct span address)
 {
@@ -820,7 +745,7 @@ prose_read(struct prose *prose, struct report *report, struct arena *arena,
 	text = charset_cut(text, PROSE_TEXT);
 	prose->copy = cut_copy(&text);
 	prose->notice = reader.text = text;
-	weigh_sentences(prose, arena, text);
+	sentences_weigh(prose, arena, text);
 	read_lines(&reader);
 	share_notes(&reader);
 	if (!given) {
@@ -835,5 +760,5 @@ void
 prose_weigh(struct prose *prose, struct arena *arena, struct span text)
 {
 	*prose = (struct prose){ .notice = text, .action = ACTION_NONE };
-	weigh_sentences(prose, arena, text);
+	sentences_weigh(prose, arena, text);
 }

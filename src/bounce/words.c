@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "bounce/words.h"
 
+#include <limits.h>
+
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 #define SURE(words, system, action) \
@@ -369,11 +371,21 @@ const struct span recipient_labels[] = {
 };
 const size_t nrecipient_labels = COUNT(recipient_labels);
 
+/* Can a begin like b, which is not empty? Tells most of them apart. */
+static bool
+may_begin(const char *a, struct span b)
+{
+	return ((*a ^ *b.p) & ~('a' ^ 'A')) == 0;
+}
+
 const struct span *
 words_at_start(struct span s, const struct span *words, size_t n)
 {
+	if (s.len == 0)
+		return NULL;
 	for (size_t i = 0; i < n; i++)
-		if (span_starts_nocase(s, words[i]))
+		if (may_begin(s.p, words[i]) &&
+		    span_starts_nocase(s, words[i]))
 			return &words[i];
 	return NULL;
 }
@@ -381,10 +393,23 @@ words_at_start(struct span s, const struct span *words, size_t n)
 const struct span *
 words_inside(struct span s, const struct span *words, size_t n, size_t *at)
 {
+	bool begins[UCHAR_MAX + 1] = { false };
+	size_t best = n;
+
 	for (size_t i = 0; i < n; i++) {
-		*at = span_find_nocase(s, words[i]);
-		if (*at != SPAN_NONE)
-			return &words[i];
+		begins[(unsigned char)words[i].p[0]] = true;
+		begins[(unsigned char)words[i].p[0] ^ ('a' ^ 'A')] = true;
 	}
-	return NULL;
+	/* What stands first in the table wins, wherever it stands in s. */
+	for (size_t from = 0; from < s.len && best > 0; from++) {
+		if (!begins[(unsigned char)s.p[from]])
+			continue;
+		for (size_t i = 0; i < best; i++)
+			if (may_begin(s.p + from, words[i]) &&
+			    span_starts_nocase(span_from(s, from), words[i])) {
+				best = i;
+				*at = from;
+			}
+	}
+	return best < n ? &words[best] : NULL;
 }
