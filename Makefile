@@ -54,7 +54,7 @@ LINK = $(CC) $(CFLAGS) $(LDHARDENING) $(LDFLAGS)
 CORE_LIBS = -lpcre2-8 -lunistring
 APP_LIBS = -lconfuse $(CORE_LIBS) -lpthread
 DAEMON_LIBS = -lmilter $(APP_LIBS)
-CLI_LIBS = -ljansson $(APP_LIBS)
+CLI_LIBS = -lyajl $(APP_LIBS)
 
 CORE_FOLDERS = base mail bounce cause explain edit
 CORE := $(foreach f,$(CORE_FOLDERS),$(wildcard src/$(f)/*.c))

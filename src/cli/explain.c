@@ -3,7 +3,6 @@
  * whybounce explain - what a reply means.
  */
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,16 +93,13 @@ static void
 print_json(struct explained *e)
 {
 	char status[STATUS_TEXT];
-	json_t *json = json_object();
+	yajl_gen json = json_begin();
 
-	status_text(e->recipient.status, status);
-	json_object_set_new(json, "reply", json_span(e->recipient.reply));
-	json_object_set_new(json, "code", e->recipient.code != 0 ?
-	    json_integer(e->recipient.code) : json_null());
-	json_object_set_new(json, "status", json_span(span_of(status)));
-	json_set_finding(json, &e->finding);
-	json_object_set_new(json, "text", json_span(text_render(e->arena,
-	    &e->explanation)));
+	json_span(json, "reply", e->recipient.reply);
+	json_number(json, "code", e->recipient.code);
+	json_string(json, "status", status_text(e->recipient.status, status));
+	json_finding(json, &e->finding);
+	json_span(json, "text", text_render(e->arena, &e->explanation));
 	json_print(json);
 }
 

@@ -2,40 +2,116 @@
 #include "cli/json.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-json_t *
-json_span(struct span s)
+#include "mail/charset.h"
+
+/* yajl does not look whether it got memory. */
+static void *
+need_memory(void *context, void *p, size_t size)
 {
-	json_t *json = s.len > 0 ? json_stringn(s.p, s.len) : NULL;
+	(void)context;
+	p = realloc(p, size);
+	if (p == NULL) {
+		fputs("whybounce: not enough memory\n", stderr);
+		exit(EXIT_FAILURE);
+	}
+	return p;
+}
 
-	return json != NULL ? json : json_null();
+static void *
+allocate(void *context, size_t size)
+{
+	return need_memory(context, NULL, size);
+}
+
+static void
+release(void *context, void *p)
+{
+	(void)context;
+	free(p);
+}
+
+yajl_gen
+json_begin(void)
+{
+	static const yajl_alloc_funcs functions = {
+		allocate, need_memory, release, NULL
+	};
+	yajl_gen json = yajl_gen_alloc(&functions);
+
+	yajl_gen_map_open(json);
+	return json;
+}
+
+static void
+write_string(yajl_gen json, struct span value)
+{
+	yajl_gen_string(json, (const unsigned char *)value.p, value.len);
 }
 
 void
-json_set_finding(json_t *json, const struct finding *finding)
+json_key(yajl_gen json, const char *key)
 {
-	json_t *params = json_object();
+	write_string(json, span_of(key));
+}
 
+void
+json_span(yajl_gen json, const char *key, struct span value)
+{
+	json_key(json, key);
+	if (value.len > 0 && charset_is_utf8(value))
+		write_string(json, value);
+	else
+		yajl_gen_null(json);
+}
+
+void
+json_string(yajl_gen json, const char *key, const char *value)
+{
+	json_span(json, key, span_of(value));
+}
+
+void
+json_number(yajl_gen json, const char *key, int value)
+{
+	json_key(json, key);
+	if (value != 0)
+		yajl_gen_integer(json, value);
+	else
+		yajl_gen_null(json);
+}
+
+void
+json_finding(yajl_gen json, const struct finding *finding)
+{
+	json_string(json, "cause", finding->cause->id);
+	json_string(json, "decided_by",
+	    decided_by_name(finding->decided_by));
+	json_string(json, "rule", finding->rule != NULL ?
+	    finding->rule->name : NULL);
+	json_string(json, "fix", fix_names[finding->cause->fix]);
+	json_key(json, "params");
+	yajl_gen_map_open(json);
 	for (size_t i = 0; i < finding->n; i++)
-		json_object_set_new(params, finding->parameters[i].name,
-		    json_span(finding->parameters[i].value));
+		json_span(json, finding->parameters[i].name,
+		    finding->parameters[i].value);
 	if (finding->suggestion.len > 0)
-		json_object_set_new(params, "meant",
-		    json_span(finding->suggestion));
-	json_object_set_new(json, "cause", json_string(finding->cause->id));
-	json_object_set_new(json, "decided_by",
-	    json_string(decided_by_name(finding->decided_by)));
-	json_object_set_new(json, "rule", finding->rule != NULL ?
-	    json_string(finding->rule->name) : json_null());
-	json_object_set_new(json, "fix",
-	    json_string(fix_names[finding->cause->fix]));
-	json_object_set_new(json, "params", params);
+		json_span(json, "meant", finding->suggestion);
+	yajl_gen_map_close(json);
 }
 
 void
-json_print(json_t *json)
+json_print(yajl_gen json)
 {
-	json_dumpf(json, stdout, 0);
-	putchar('\n');
-	json_decref(json);
+	const unsigned char *bytes;
+	size_t len;
+
+	yajl_gen_map_close(json);
+	if (yajl_gen_get_buf(json, &bytes, &len) == yajl_gen_status_ok) {
+		fwrite(bytes, 1, len, stdout);
+		putchar('\n');
+	}
+	yajl_gen_free(json);
 }

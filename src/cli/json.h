@@ -1,23 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the commands that print JSON share.
+ * What the commands that print JSON share: one object, written from its first
+ * key to its last and printed on a line of its own. Without memory the
+ * process ends with a message.
  */
 #ifndef CLI_JSON_H
 #define CLI_JSON_H
 
-#include <jansson.h>
+#include <yajl/yajl_gen.h>
 
 #include "base/span.h"
 #include "cause/cause.h"
 
-/* Returns a string, null where the span is absent or empty. Bytes that are no
- * UTF-8 give null: spans of reports are UTF-8. */
-json_t *json_span(struct span s);
+/* Begins the object. */
+yajl_gen json_begin(void);
 
-/* Sets cause, decided_by, rule, fix and params of an object. */
-void json_set_finding(json_t *json, const struct finding *finding);
+/* Writes a key alone; what comes next is its value. */
+void json_key(yajl_gen json, const char *key);
 
-/* Prints one object on a line of its own, and frees it. */
-void json_print(json_t *json);
+/*
+ * Write a key with a string, which is null where the span is absent, empty or
+ * no UTF-8 (spans of reports are UTF-8), or with a number, null for 0.
+ */
+void json_span(yajl_gen json, const char *key, struct span value);
+void json_string(yajl_gen json, const char *key, const char *value);
+void json_number(yajl_gen json, const char *key, int value);
+
+/* Writes cause, decided_by, rule, fix and params. */
+void json_finding(yajl_gen json, const struct finding *finding);
+
+/* Ends the object, prints it and frees it. */
+void json_print(yajl_gen json);
 
 #endif

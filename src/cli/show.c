@@ -3,7 +3,6 @@
  * whybounce show - what a bounce says, for people or as JSON.
  */
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,33 +29,29 @@ struct shown {
 	struct annotation annotation;
 };
 
-static json_t *
-recipient_json(const struct shown *shown, size_t i)
+static void
+recipient_json(yajl_gen json, const struct shown *shown, size_t i)
 {
 	const struct recipient *recipient =
 	    &shown->annotation.report.recipients[i];
-	const struct finding *finding = &shown->annotation.findings[i];
 	char status[STATUS_TEXT];
-	json_t *json = json_object();
 
-	status_text(recipient->status, status);
-	json_object_set_new(json, "address", json_span(recipient->address));
-	json_object_set_new(json, "original", json_span(recipient->original));
-	json_object_set_new(json, "action",
-	    json_string(actions[recipient->action]));
-	json_object_set_new(json, "status", json_span(span_of(status)));
-	json_object_set_new(json, "code", recipient->code != 0 ?
-	    json_integer(recipient->code) : json_null());
-	json_object_set_new(json, "reply", json_span(recipient->reply));
-	json_object_set_new(json, "remote", json_span(recipient->remote));
-	json_object_set_new(json, "retry_until",
-	    json_span(recipient->retry_until));
-	json_set_finding(json, finding);
-	return json;
+	yajl_gen_map_open(json);
+	json_span(json, "address", recipient->address);
+	json_span(json, "original", recipient->original);
+	json_string(json, "action", actions[recipient->action]);
+	json_string(json, "status", status_text(recipient->status, status));
+	json_number(json, "code", recipient->code);
+	json_span(json, "reply", recipient->reply);
+	json_span(json, "remote", recipient->remote);
+	json_span(json, "retry_until", recipient->retry_until);
+	json_finding(json, &shown->annotation.findings[i]);
+	yajl_gen_map_close(json);
 }
 
-static json_t *
-message_json(const struct shown *shown)
+/* What the returned message says of itself. */
+static void
+message_json(yajl_gen json, const struct shown *shown)
 {
 	const struct header_list *headers =
 	    &shown->annotation.report.returned.headers;
@@ -64,48 +59,46 @@ message_json(const struct shown *shown)
 	const struct language *language = language_wanted(
 	    &shown->annotator->languages, header_unfold(arena,
 	    header_value(headers, "Content-Language")));
-	json_t *json = json_object();
 
 	if (language == NULL)
 		language = language_wanted(&shown->annotator->languages,
 		    header_unfold(arena, header_value(headers,
 		    "Accept-Language")));
-	json_object_set_new(json, "subject", json_span(encoded_words_decode(
-	    arena, header_value(headers, "Subject"))));
-	json_object_set_new(json, "message_id", json_span(charset_to_utf8(
-	    arena, SPAN_ABSENT, address_bare(header_unfold(arena,
-	    header_value(headers, "Message-ID"))), NULL)));
-	json_object_set_new(json, "date", json_span(charset_to_utf8(arena,
-	    SPAN_ABSENT, header_unfold(arena, header_value(headers, "Date")),
-	    NULL)));
-	json_object_set_new(json, "language", language != NULL ?
-	    json_string(language->tag) : json_null());
-	return json;
+	json_key(json, "message");
+	yajl_gen_map_open(json);
+	json_span(json, "subject", encoded_words_decode(arena,
+	    header_value(headers, "Subject")));
+	json_span(json, "message_id", charset_to_utf8(arena, SPAN_ABSENT,
+	    address_bare(header_unfold(arena, header_value(headers,
+	    "Message-ID"))), NULL));
+	json_span(json, "date", charset_to_utf8(arena, SPAN_ABSENT,
+	    header_unfold(arena, header_value(headers, "Date")), NULL));
+	json_string(json, "language", language != NULL ? language->tag :
+	    NULL);
+	yajl_gen_map_close(json);
 }
 
 static void
 print_json(const struct shown *shown)
 {
 	const struct report *report = &shown->annotation.report;
-	json_t *json = json_object(), *recipients;
+	yajl_gen json = json_begin();
 
-	json_object_set_new(json, "file", json_span(charset_to_utf8(
-	    shown->arena, SPAN_ABSENT, span_of(shown->file), NULL)));
-	json_object_set_new(json, "bounce",
-	    json_boolean(report->kind != REPORT_NONE));
+	json_span(json, "file", charset_to_utf8(shown->arena, SPAN_ABSENT,
+	    span_of(shown->file), NULL));
+	json_key(json, "bounce");
+	yajl_gen_bool(json, report->kind != REPORT_NONE);
 	if (report->kind != REPORT_NONE) {
-		json_object_set_new(json, "kind", json_string(
-		    report->kind == REPORT_DSN ? "dsn" : "prose"));
-		json_object_set_new(json, "system",
-		    json_span(span_of(report->system)));
-		json_object_set_new(json, "reporting_mta",
-		    json_span(report->reporting_mta));
-		recipients = json_array();
+		json_string(json, "kind",
+		    report->kind == REPORT_DSN ? "dsn" : "prose");
+		json_string(json, "system", report->system);
+		json_span(json, "reporting_mta", report->reporting_mta);
+		json_key(json, "recipients");
+		yajl_gen_array_open(json);
 		for (size_t i = 0; i < report->n; i++)
-			json_array_append_new(recipients,
-			    recipient_json(shown, i));
-		json_object_set_new(json, "recipients", recipients);
-		json_object_set_new(json, "message", message_json(shown));
+			recipient_json(json, shown, i);
+		yajl_gen_array_close(json);
+		message_json(json, shown);
 	}
 	json_print(json);
 }
