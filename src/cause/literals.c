@@ -10,14 +10,11 @@
 
 #include "base/ascii.h"
 
-#define LITERALS 64	/* of one pattern; one with more has none */
 #define DEPTH 16	/* of groups */
 
-/* Literals of which one must be there; n 0: nothing is known. */
-struct set {
-	struct prefilter_literal v[LITERALS];
-	size_t n;
-	size_t shortest;
+/* The best two sets that a sequence has, the better one first. */
+struct sets {
+	struct prefilter_set v[2];
 };
 
 struct reader {
@@ -30,24 +27,42 @@ struct reader {
 /* What a pattern's next atom is. */
 enum atom { ATOM_CHAR, ATOM_8BIT, ATOM_OTHER };
 
-static void
-keep_better(struct set *best, const struct set *other)
+static bool
+is_better(size_t n, size_t shortest, const struct prefilter_set *set)
 {
-	if (other->n > 0 && (best->n == 0 ||
-	    other->shortest > best->shortest ||
-	    (other->shortest == best->shortest && other->n < best->n)))
-		*best = *other;
+	return n > 0 && (set->n == 0 || shortest > set->shortest);
 }
 
-/* Ends a run of characters; it may be the best so far. */
+/* Copies what is there only: a set has room for much more than most hold. */
 static void
-end_run(struct set *best, struct prefilter_literal *run)
+copy_set(struct prefilter_set *to, const struct prefilter_literal *literals,
+    size_t n, size_t shortest)
 {
-	if (run->len > 0 && run->len > best->shortest) {
-		best->v[0] = *run;
-		best->n = 1;
-		best->shortest = run->len;
+	memcpy(to->v, literals, n * sizeof(*literals));
+	to->n = n;
+	to->shortest = shortest;
+}
+
+static void
+keep_better(struct sets *best, const struct prefilter_literal *literals,
+    size_t n, size_t shortest)
+{
+	struct prefilter_set *first = &best->v[0], *second = &best->v[1];
+
+	if (is_better(n, shortest, first)) {
+		copy_set(second, first->v, first->n, first->shortest);
+		copy_set(first, literals, n, shortest);
+	} else if (is_better(n, shortest, second)) {
+		copy_set(second, literals, n, shortest);
 	}
+}
+
+/* Ends a run of characters, which is a set of one. */
+static void
+end_run(struct sets *best, struct prefilter_literal *run)
+{
+	if (run->len > 0)
+		keep_better(best, run, 1, run->len);
 	run->len = 0;
 }
 
@@ -144,11 +159,11 @@ read_quantifier(struct reader *r, bool *repeats)
 	return least;
 }
 
-static void read_alternatives(struct reader *r, struct set *set);
+static void read_alternatives(struct reader *r, struct prefilter_set *set);
 
 /* Reads a group; set gets its literals if it takes part in every match. */
 static void
-read_group(struct reader *r, struct set *set)
+read_group(struct reader *r, struct prefilter_set *set)
 {
 	bool looks = false;	/* looks around: takes no part */
 
@@ -214,14 +229,16 @@ read_atom(struct reader *r, char *c)
 }
 
 static void
-read_sequence(struct reader *r, struct set *best)
+read_sequence(struct reader *r, struct sets *best)
 {
-	struct prefilter_literal run = { .len = 0 };
-	struct set group;
+	struct prefilter_literal run;
+	struct prefilter_set group;
 	bool repeats;
 	char c = '\0';
 
-	best->n = best->shortest = 0;
+	run.len = 0;
+	for (size_t i = 0; i < 2; i++)
+		best->v[i].n = best->v[i].shortest = 0;
 	while (*r->p != '\0' && *r->p != '|' && *r->p != ')') {
 		enum atom atom = ATOM_OTHER;
 
@@ -229,7 +246,8 @@ read_sequence(struct reader *r, struct set *best)
 			end_run(best, &run);
 			read_group(r, &group);
 			if (read_quantifier(r, &repeats) > 0)
-				keep_better(best, &group);
+				keep_better(best, group.v, group.n,
+				    group.shortest);
 			continue;
 		}
 		atom = read_atom(r, &c);
@@ -251,9 +269,10 @@ read_sequence(struct reader *r, struct set *best)
 }
 
 static void
-read_alternatives(struct reader *r, struct set *set)
+read_alternatives(struct reader *r, struct prefilter_set *set)
 {
-	struct set one;
+	struct sets sequence;
+	const struct prefilter_set *one = &sequence.v[0];
 	bool known = true;
 
 	set->n = set->shortest = 0;
@@ -266,43 +285,53 @@ read_alternatives(struct reader *r, struct set *set)
 	for (bool first = true; first || *r->p == '|'; first = false) {
 		if (!first)
 			r->p++;
-		read_sequence(r, &one);
-		if (one.n == 0 || set->n + one.n > LITERALS) {
+		read_sequence(r, &sequence);
+		if (one->n == 0 || set->n + one->n > PREFILTER_LITERALS) {
 			known = false;
 			continue;
 		}
-		memcpy(set->v + set->n, one.v, one.n * sizeof(one.v[0]));
-		if (set->n == 0 || one.shortest < set->shortest)
-			set->shortest = one.shortest;
-		set->n += one.n;
+		memcpy(set->v + set->n, one->v, one->n * sizeof(one->v[0]));
+		if (set->n == 0 || one->shortest < set->shortest)
+			set->shortest = one->shortest;
+		set->n += one->n;
 	}
 	if (!known)
 		set->n = set->shortest = 0;
 	r->depth--;
 }
 
-/* A literal is of use from this length on; the 8-bit mark is of length 1. */
+/*
+ * Is each literal of use? That it is from a length of three on; the 8-bit
+ * mark is of length 1.
+ */
 static bool
-is_useful(const struct prefilter_literal *literal)
+is_useful(const struct prefilter_set *set)
 {
-	return literal->len >= 3 || literal->bytes[0] == (char)0x80;
+	for (size_t i = 0; i < set->n; i++)
+		if (set->v[i].len < 3 && set->v[i].bytes[0] != (char)0x80)
+			return false;
+	return true;
 }
 
-size_t
-prefilter_literals(const char *pattern, struct prefilter_literal *literals,
-    size_t max)
+void
+prefilter_literals(const char *pattern, struct prefilter_set sets[2])
 {
 	struct reader reader = { .p = pattern };
-	struct set set;
+	struct sets sequence;
 
-	read_alternatives(&reader, &set);
-	if (reader.lost || *reader.p != '\0' || set.n > max)
-		return 0;
-	for (size_t i = 0; i < set.n; i++)
-		if (!is_useful(&set.v[i]))
-			return 0;
-	memcpy(literals, set.v, set.n * sizeof(set.v[0]));
-	return set.n;
+	read_sequence(&reader, &sequence);
+	if (*reader.p == '|') {
+		reader.p = pattern;
+		sequence.v[1].n = 0;
+		read_alternatives(&reader, &sequence.v[0]);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		const struct prefilter_set *set = &sequence.v[i];
+
+		sets[i].n = 0;
+		if (!reader.lost && *reader.p == '\0' && is_useful(set))
+			copy_set(&sets[i], set->v, set->n, set->shortest);
+	}
 }
 
 /* Takes back n - 1 cuts. */
@@ -319,11 +348,11 @@ size_t
 prefilter_split(char *pattern)
 {
 	struct reader reader = { .p = pattern, .depth = 1 };
-	struct set set;
+	struct sets ignored;
 	size_t n = 1;
 
 	for (;; n++) {
-		read_sequence(&reader, &set);
+		read_sequence(&reader, &ignored);
 		if (*reader.p != '|')
 			break;
 		pattern[reader.p++ - pattern] = '\0';

@@ -215,7 +215,7 @@ search_set(struct search *search, struct matcher *matcher,
 {
 	size_t words = prefilter_words(set->prefilter);
 	uint64_t *candidates = arena_alloc(matcher->arena,
-	    words * sizeof(*candidates));
+	    2 * words * sizeof(*candidates));
 
 	if (candidates == NULL)
 		return;

@@ -16,16 +16,20 @@ struct node {
 	char byte;
 };
 
-/* A pattern that a literal nominates. */
+/* A bit that a literal sets. */
 struct output {
-	uint32_t pattern;
+	uint32_t bit;
 	uint32_t next;		/* counted from 1 */
 };
 
+/*
+ * Bits stand in two halves of words: whether a literal of the first set of a
+ * pattern is there, and of the second. Candidates have both.
+ */
 struct prefilter {
 	size_t patterns;
-	uint64_t *always;	/* candidates of every text */
-	uint64_t *eight_bit;	/* candidates of every text beyond ASCII */
+	uint64_t *always;	/* no literals: set for every text */
+	uint64_t *eight_bit;	/* set for every text beyond ASCII */
 	struct node *nodes;
 	size_t nnodes, node_capacity;
 	struct output *outputs;
@@ -41,9 +45,9 @@ prefilter_new(size_t n)
 	if (prefilter == NULL)
 		return NULL;
 	prefilter->patterns = n;
-	prefilter->always = calloc(prefilter_words(prefilter) + 1,
+	prefilter->always = calloc(2 * prefilter_words(prefilter) + 1,
 	    sizeof(*prefilter->always));
-	prefilter->eight_bit = calloc(prefilter_words(prefilter) + 1,
+	prefilter->eight_bit = calloc(2 * prefilter_words(prefilter) + 1,
 	    sizeof(*prefilter->eight_bit));
 	prefilter->node_capacity = 64;
 	prefilter->nodes = calloc(prefilter->node_capacity,
@@ -134,14 +138,14 @@ make_child(struct prefilter *prefilter, uint32_t node, char byte)
 }
 
 static bool
-add_literal(struct prefilter *prefilter, size_t number,
+add_literal(struct prefilter *prefilter, size_t bit,
     const struct prefilter_literal *literal)
 {
 	void *outputs = prefilter->outputs;
 	uint32_t node = 0;
 
 	if (literal->bytes[0] == (char)0x80) {
-		set_bit(prefilter->eight_bit, number);
+		set_bit(prefilter->eight_bit, bit);
 		return true;
 	}
 	for (size_t i = 0; i < literal->len; i++) {
@@ -154,7 +158,7 @@ add_literal(struct prefilter *prefilter, size_t number,
 		return false;
 	prefilter->outputs = outputs;
 	prefilter->outputs[prefilter->noutputs] = (struct output){
-	    (uint32_t)number, prefilter->nodes[node].output };
+	    (uint32_t)bit, prefilter->nodes[node].output };
 	prefilter->nodes[node].output = (uint32_t)++prefilter->noutputs;
 	return true;
 }
@@ -162,14 +166,18 @@ add_literal(struct prefilter *prefilter, size_t number,
 bool
 prefilter_add(struct prefilter *prefilter, size_t number, const char *pattern)
 {
-	struct prefilter_literal literals[64];
-	size_t n = prefilter_literals(pattern, literals, 64);
+	size_t half = 64 * prefilter_words(prefilter);
+	struct prefilter_set sets[2];
 
-	if (n == 0)
-		set_bit(prefilter->always, number);
-	for (size_t i = 0; i < n; i++)
-		if (!add_literal(prefilter, number, &literals[i]))
-			return false;
+	prefilter_literals(pattern, sets);
+	for (size_t k = 0; k < 2; k++) {
+		if (sets[k].n == 0)
+			set_bit(prefilter->always, number + k * half);
+		for (size_t i = 0; i < sets[k].n; i++)
+			if (!add_literal(prefilter, number + k * half,
+			    &sets[k].v[i]))
+				return false;
+	}
 	return true;
 }
 
@@ -221,7 +229,7 @@ nominate(const struct prefilter *prefilter, uint32_t node, uint64_t *words)
 	for (; node != 0; node = nodes[node].more)
 		for (uint32_t o = nodes[node].output; o != 0;
 		    o = prefilter->outputs[o - 1].next)
-			set_bit(words, prefilter->outputs[o - 1].pattern);
+			set_bit(words, prefilter->outputs[o - 1].bit);
 }
 
 void
@@ -232,13 +240,15 @@ prefilter_search(const struct prefilter *prefilter, struct span text,
 	bool eight_bit = false;
 	uint32_t node = 0;
 
-	memcpy(words, prefilter->always, n * sizeof(*words));
+	memcpy(words, prefilter->always, 2 * n * sizeof(*words));
 	for (size_t i = 0; i < text.len; i++) {
 		eight_bit = eight_bit || ascii_is_8bit(text.p[i]);
 		node = step(prefilter, node, ascii_lower(text.p[i]));
 		if (node != 0)
 			nominate(prefilter, node, words);
 	}
-	for (size_t i = 0; eight_bit && i < n; i++)
+	for (size_t i = 0; eight_bit && i < 2 * n; i++)
 		words[i] |= prefilter->eight_bit[i];
+	for (size_t i = 0; i < n; i++)
+		words[i] &= words[n + i];
 }

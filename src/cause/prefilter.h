@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The prefilter: which patterns can match a text at all? Each pattern has
- * literals of which every match holds at least one; one pass over the text
- * finds the literals that are there (Aho and Corasick 1975). It only narrows
- * the candidates, the patterns themselves decide.
+ * The prefilter: which patterns can match a text at all? Each pattern has one
+ * or two sets of literals, and every match holds at least one literal of each
+ * set; one pass over the text finds the literals that are there (Aho and
+ * Corasick 1975). It only narrows the candidates, the patterns themselves
+ * decide.
  */
 #ifndef CAUSE_PREFILTER_H
 #define CAUSE_PREFILTER_H
@@ -34,7 +35,11 @@ bool prefilter_finish(struct prefilter *prefilter);
 /* Number of 64-bit words that a set of candidates takes. */
 size_t prefilter_words(const struct prefilter *prefilter);
 
-/* Sets the bit of each candidate for text in words, and clears the rest. */
+/*
+ * Sets the bit of each candidate for text in words, and clears the rest.
+ * words has room for twice as many as a set of candidates takes; its second
+ * half is scratch.
+ */
 void prefilter_search(const struct prefilter *prefilter, struct span text,
     uint64_t *words);
 
@@ -45,17 +50,25 @@ void prefilter_search(const struct prefilter *prefilter, struct span text,
  */
 size_t prefilter_split(char *pattern);
 
-/*
- * Finds literals of which each match of the pattern holds at least one.
- * Returns their number, at most max, each lower-case ASCII and at most
- * PREFILTER_LITERAL bytes; 0 if there are none of at least three bytes.
- */
-#define PREFILTER_LITERAL 16
+/* A literal: lower-case ASCII; or the one byte 0x80, any beyond ASCII. */
+#define PREFILTER_LITERAL 40
 struct prefilter_literal {
-	char bytes[PREFILTER_LITERAL];
 	size_t len;
+	char bytes[PREFILTER_LITERAL];
 };
-size_t prefilter_literals(const char *pattern,
-    struct prefilter_literal *literals, size_t max);
+
+/* Literals of which each match holds at least one; none: nothing is known. */
+#define PREFILTER_LITERALS 64
+struct prefilter_set {
+	size_t n;
+	size_t shortest;	/* length of the shortest */
+	struct prefilter_literal v[PREFILTER_LITERALS];
+};
+
+/*
+ * Finds up to two sets of literals of a pattern, the one that tells more
+ * first. Literals have at least three bytes and are cut at PREFILTER_LITERAL.
+ */
+void prefilter_literals(const char *pattern, struct prefilter_set sets[2]);
 
 #endif
