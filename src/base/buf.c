@@ -35,28 +35,6 @@ buf_reserve(struct buf *buf, size_t len)
 }
 
 void
-buf_add(struct buf *buf, const void *bytes, size_t len)
-{
-	buf_reserve(buf, len);
-	if (buf->failed || len == 0)
-		return;
-	memcpy(buf->p + buf->len, bytes, len);
-	buf->len += len;
-}
-
-void
-buf_add_span(struct buf *buf, struct span s)
-{
-	buf_add(buf, s.p, s.len);
-}
-
-void
-buf_add_string(struct buf *buf, const char *string)
-{
-	buf_add(buf, string, strlen(string));
-}
-
-void
 buf_add_chars(struct buf *buf, char c, size_t n)
 {
 	buf_reserve(buf, n);

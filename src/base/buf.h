@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/span.h"
@@ -23,10 +24,7 @@ struct buf {
 /* Prepares an empty buffer; the arena owns all it will hold. */
 void buf_init(struct buf *buf, struct arena *arena);
 
-/* Append bytes, a span, a C string, n equal bytes, a number. */
-void buf_add(struct buf *buf, const void *bytes, size_t len);
-void buf_add_span(struct buf *buf, struct span s);
-void buf_add_string(struct buf *buf, const char *string);
+/* Append n equal bytes, a number. */
 void buf_add_chars(struct buf *buf, char c, size_t n);
 void buf_add_number(struct buf *buf, unsigned long number);
 
@@ -37,7 +35,31 @@ void buf_add_codepoint(struct buf *buf, unsigned long codepoint);
 /* Makes room for len more bytes now, to spare growing later. */
 void buf_reserve(struct buf *buf, size_t len);
 
-/* Appends one byte; here because it is called for every one. */
+/* Append bytes, a span, a C string, one byte; here because they are called
+ * for every few bytes. */
+static inline void
+buf_add(struct buf *buf, const void *bytes, size_t len)
+{
+	if (len > buf->capacity - buf->len)
+		buf_reserve(buf, len);
+	if (buf->failed || len == 0)
+		return;
+	memcpy(buf->p + buf->len, bytes, len);
+	buf->len += len;
+}
+
+static inline void
+buf_add_span(struct buf *buf, struct span s)
+{
+	buf_add(buf, s.p, s.len);
+}
+
+static inline void
+buf_add_string(struct buf *buf, const char *string)
+{
+	buf_add(buf, string, strlen(string));
+}
+
 static inline void
 buf_add_char(struct buf *buf, char c)
 {

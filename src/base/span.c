@@ -1,36 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/span.h"
 
-#include <string.h>
-#include <strings.h>
-
 #include "base/ascii.h"
-
-struct span
-span_of(const char *string)
-{
-	if (string == NULL)
-		return SPAN_ABSENT;
-	return (struct span){ string, strlen(string) };
-}
-
-struct span
-span_from(struct span s, size_t offset)
-{
-	if (s.p == NULL)
-		return s;
-	if (offset > s.len)
-		offset = s.len;
-	return (struct span){ s.p + offset, s.len - offset };
-}
-
-struct span
-span_first(struct span s, size_t len)
-{
-	if (s.len > len)
-		s.len = len;
-	return s;
-}
 
 struct span
 span_trim(struct span s)
@@ -112,14 +83,6 @@ span_find_nocase(struct span s, struct span needle)
 		    equal_nocase(s.p + at, needle.p, needle.len))
 			return at;
 	return SPAN_NONE;
-}
-
-size_t
-span_find_char(struct span s, char c)
-{
-	const char *hit = s.len > 0 ? memchr(s.p, c, s.len) : NULL;
-
-	return hit == NULL ? SPAN_NONE : (size_t)(hit - s.p);
 }
 
 size_t

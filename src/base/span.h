@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 struct span {
 	const char *p;
@@ -27,14 +28,36 @@ struct span {
 /* The absent span. */
 #define SPAN_ABSENT ((struct span){ NULL, 0 })
 
+/* The smallest ones are here because everything is made of them. */
+
 /* Returns a span over a C string; absent for NULL. */
-struct span span_of(const char *string);
+static inline struct span
+span_of(const char *string)
+{
+	if (string == NULL)
+		return SPAN_ABSENT;
+	return (struct span){ string, strlen(string) };
+}
 
 /* Returns the bytes from offset on; empty if the span is shorter. */
-struct span span_from(struct span s, size_t offset);
+static inline struct span
+span_from(struct span s, size_t offset)
+{
+	if (s.p == NULL)
+		return s;
+	if (offset > s.len)
+		offset = s.len;
+	return (struct span){ s.p + offset, s.len - offset };
+}
 
 /* Returns the first len bytes, or all if there are fewer. */
-struct span span_first(struct span s, size_t len);
+static inline struct span
+span_first(struct span s, size_t len)
+{
+	if (s.len > len)
+		s.len = len;
+	return s;
+}
 
 /* Returns the span without blanks and line ends at both ends. */
 struct span span_trim(struct span s);
@@ -54,7 +77,13 @@ size_t span_find(struct span s, struct span needle);
 size_t span_find_nocase(struct span s, struct span needle);
 
 /* Returns where c stands first (last) in s, SPAN_NONE if nowhere. */
-size_t span_find_char(struct span s, char c);
+static inline size_t
+span_find_char(struct span s, char c)
+{
+	const char *hit = s.len > 0 ? memchr(s.p, c, s.len) : NULL;
+
+	return hit == NULL ? SPAN_NONE : (size_t)(hit - s.p);
+}
 size_t span_find_last_char(struct span s, char c);
 
 /*

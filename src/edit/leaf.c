@@ -614,14 +614,35 @@ alternative_front(const struct message *message, const struct part *leaf,
 	return buf_span(&out);
 }
 
+/* RFC 5322 section 2.1.1: without the line end. */
+#define LONGEST_LINE 998
+
+/* May text stand in a mail as it is, in 7bit (RFC 2045 section 2.7)? */
+static bool
+is_seven_bit(struct span text)
+{
+	struct span line;
+
+	if (!charset_is_ascii(text) ||
+	    span_find_char(text, '\r') != SPAN_NONE ||
+	    span_find_char(text, '\0') != SPAN_NONE)
+		return false;
+	while (span_next_line(&text, &line))
+		if (line.len > LONGEST_LINE)
+			return false;
+	return true;
+}
+
 /* Everything that stands behind it. */
 static struct span
 alternative_back(const struct message *message, struct span html,
     struct span boundary)
 {
+	bool plain = is_seven_bit(html);
 	struct buf out;
 
 	buf_init(&out, message->arena);
+	buf_reserve(&out, html.len + html.len / 8 + 400);
 	buf_add_string(&out, message->eol);
 	buf_add_string(&out, "--");
 	buf_add_span(&out, boundary);
@@ -629,9 +650,12 @@ alternative_back(const struct message *message, struct span html,
 	add_field(message, &out, "Content-Type",
 	    SPAN("text/html; charset=utf-8"));
 	add_field(message, &out, "Content-Transfer-Encoding",
-	    SPAN("quoted-printable"));
+	    plain ? SPAN("7bit") : SPAN("quoted-printable"));
 	buf_add_string(&out, message->eol);
-	quoted_printable_encode(&out, html, message->eol);
+	if (plain)
+		buf_add_span(&out, with_eol(message, html));
+	else
+		quoted_printable_encode(&out, html, message->eol);
 	buf_add_string(&out, "--");
 	buf_add_span(&out, boundary);
 	buf_add_string(&out, "--");

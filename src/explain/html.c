@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "explain/html.h"
 
+#include <string.h>
+
 #include "base/ascii.h"
 #include "base/buf.h"
 #include "explain/sanitize.h"
@@ -41,33 +43,40 @@
 #define AMBER "#8a5300"
 #define GREEN "#1e6b34"
 
+/* What stands for a byte in HTML, NULL if it does itself. */
+static const char *
+escape_of(char c)
+{
+	switch (c) {
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '&':
+		return "&amp;";
+	case '"':
+		return "&quot;";
+	case '\'':
+		return "&#39;";
+	}
+	return ascii_is_control(c) && !ascii_is_space(c) ? "" : NULL;
+}
+
 static void
 add_escaped(struct buf *out, struct span text)
 {
-	buf_reserve(out, text.len);
+	size_t from = 0;
+
 	for (size_t i = 0; i < text.len; i++) {
-		switch (text.p[i]) {
-		case '<':
-			buf_add_string(out, "&lt;");
-			break;
-		case '>':
-			buf_add_string(out, "&gt;");
-			break;
-		case '&':
-			buf_add_string(out, "&amp;");
-			break;
-		case '"':
-			buf_add_string(out, "&quot;");
-			break;
-		case '\'':
-			buf_add_string(out, "&#39;");
-			break;
-		default:
-			if (!ascii_is_control(text.p[i]) ||
-			    ascii_is_space(text.p[i]))
-				buf_add_char(out, text.p[i]);
-		}
+		const char *escape = escape_of(text.p[i]);
+
+		if (escape == NULL)
+			continue;
+		buf_add(out, text.p + from, i - from);
+		buf_add_string(out, escape);
+		from = i + 1;
 	}
+	buf_add_span(out, span_from(text, from));
 }
 
 /* Appends ` style="…"`, each % of it replaced by a colour. */
@@ -75,14 +84,17 @@ static void
 add_style(struct buf *out, const char *style, const char *colour)
 {
 	buf_add_string(out, " style=\"");
-	for (; *style != '\0'; style++) {
+	while (*style != '\0') {
+		size_t run = strcspn(style, "%;");
+
+		buf_add(out, style, run);
+		style += run;
 		if (*style == '%')
 			buf_add_string(out, colour);
-		else
-			buf_add_char(out, *style);
 		/* Long lines would be cut by some mail programs. */
 		if (*style == ';')
-			buf_add_char(out, '\n');
+			buf_add_string(out, ";\n");
+		style += *style != '\0';
 	}
 	buf_add_char(out, '"');
 }
@@ -133,13 +145,18 @@ colour_of(const struct explained_group *group)
 	    group->action >= ACTION_DELIVERED ? GREEN : RED;
 }
 
-/* Marks, so that colour is never the only sign. */
+/*
+ * Marks, so that colour is never the only sign. They are written in ASCII, so
+ * that a card in English needs no encoding.
+ */
 static const char *const marks[] = {
-	"\342\234\223 ",	/* check mark */
-	"\342\234\225 ",	/* cross */
-	"\342\200\246 ",	/* dots: it waits */
+	"&#10003; ",		/* check mark */
+	"&#10005; ",		/* cross */
+	"&#8230; ",		/* dots: it waits */
 	""
 };
+#define ARROW_LEFT "&#8592;\n"
+#define ARROW_RIGHT "&#8594;\n"
 
 static void
 add_station(struct buf *out, const struct explanation *explanation,
@@ -174,8 +191,7 @@ add_stations(struct buf *out, const struct explanation *explanation,
 		if (group->stations[i] == STATION_OMITTED)
 			continue;
 		if (i > 0)
-			buf_add_string(out, left ? "\342\206\220\n" :
-			    "\342\206\222\n");
+			buf_add_string(out, left ? ARROW_LEFT : ARROW_RIGHT);
 		add_station(out, explanation, group, i);
 	}
 	buf_add_string(out, "</p>\n");

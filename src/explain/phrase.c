@@ -41,9 +41,20 @@ struct span
 phrase_of(const struct phrases *phrases, const char *id, const char *suffix,
     const char *more)
 {
+	const char *const pieces[] = { id, suffix, more };
 	char key[KEY_LENGTH];
+	size_t len = 0;
 
-	snprintf(key, sizeof(key), "%s%s%s", id, suffix, more);
+	/* A dozen keys a mail: snprintf() would show. */
+	for (size_t i = 0; i < 3; i++) {
+		size_t n = strlen(pieces[i]);
+
+		if (n > sizeof(key) - 1 - len)
+			n = sizeof(key) - 1 - len;
+		memcpy(key + len, pieces[i], n);
+		len += n;
+	}
+	key[len] = '\0';
 	return phrase(phrases, key);
 }
 

@@ -39,6 +39,23 @@ is_space(ucs4_t c)
 	    c == 0x2029 || c == 0x85;
 }
 
+/* Is value what it would become? Most are; they are not copied. */
+static bool
+is_clean(struct span value, size_t max, bool spell_at)
+{
+	if (value.len == 0 || value.len > max || value.p[0] == ' ' ||
+	    value.p[value.len - 1] == ' ')
+		return false;
+	for (size_t i = 0; i < value.len; i++) {
+		char c = value.p[i];
+
+		if (c < ' ' || c >= 0x7f || (c == '@' && spell_at) ||
+		    (c == ' ' && value.p[i - 1] == ' '))
+			return false;
+	}
+	return true;
+}
+
 #define ELLIPSIS 3	/* characters of "..." */
 
 struct span
@@ -49,6 +66,8 @@ sanitize_value(struct arena *arena, struct span value, size_t max,
 	bool space = false;
 	struct buf out;
 
+	if (is_clean(value, max, spell_at))
+		return value;
 	/* Four bytes a character are enough, and bound the work. */
 	value = charset_to_utf8(arena, SPAN("utf-8"),
 	    span_first(value, max * 4 + 64), NULL);
@@ -98,16 +117,28 @@ struct span
 sanitize_lines(struct arena *arena, struct span text)
 {
 	struct span rest = text, line;
+	const char *from = text.p;	/* not copied yet */
 	struct buf out;
 
 	if (text.p == NULL)
 		return text;
 	buf_init(&out, arena);
+	buf_reserve(&out, text.len + text.len / 64 + 2);
 	while (span_next_line(&rest, &line)) {
-		if (is_risky(line))
+		const char *end = line.p + line.len;
+
+		if (is_risky(line)) {
+			buf_add(&out, from, (size_t)(line.p - from));
 			buf_add_char(&out, ' ');
-		buf_add_span(&out, line);
-		buf_add_char(&out, '\n');
+			from = line.p;
+		}
+		/* A line that does not end with a newline alone. */
+		if (rest.p != end + 1 || *end != '\n') {
+			buf_add(&out, from, (size_t)(end - from));
+			buf_add_char(&out, '\n');
+			from = rest.p;
+		}
 	}
+	buf_add(&out, from, (size_t)(rest.p - from));
 	return buf_span(&out);
 }

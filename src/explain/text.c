@@ -43,50 +43,66 @@ prohibit_breaks(struct span text, char *overrides)
 static void
 break_ascii(struct span text, size_t column, size_t indent, char *breaks)
 {
-	size_t blank = 0, start = 0;
+	size_t word = 0, start = 0;	/* of the word, and of the line */
 
-	for (size_t i = 0; i < text.len; i++) {
-		if (column + (i - start) >= TEXT_COLUMNS && blank > start) {
-			breaks[blank] = UC_BREAK_POSSIBLE;
-			start = blank;
+	while (word < text.len) {
+		size_t len = span_find_char(span_from(text, word), ' ');
+		size_t end = len == SPAN_NONE ? text.len - 1 : word + len;
+
+		if (column + (end - start) >= TEXT_COLUMNS && word > start) {
+			breaks[word] = UC_BREAK_POSSIBLE;
+			start = word;
 			column = indent;
 		}
-		if (text.p[i] == ' ')
-			blank = i + 1;
+		word = end + 1;
 	}
+}
+
+/* The same for any text, by the rules of Unicode. */
+static bool
+break_unicode(struct arena *arena, struct span text, size_t column,
+    size_t indent, char *breaks)
+{
+	char *overrides = arena_alloc(arena, text.len);
+
+	if (overrides == NULL)
+		return false;
+	prohibit_breaks(text, overrides);
+	u8_width_linebreaks((const uint8_t *)text.p, text.len,
+	    (int)(TEXT_COLUMNS - indent), (int)(column - indent), 0,
+	    overrides, "UTF-8", breaks);
+	for (size_t i = 0; i < text.len; i++)
+		if (breaks[i] == UC_BREAK_MANDATORY)
+			breaks[i] = UC_BREAK_POSSIBLE;
+	return true;
 }
 
 bool
 text_lines_init(struct text_lines *lines, struct arena *arena,
     struct span text, size_t column, size_t indent)
 {
-	char *overrides = arena_alloc(arena, text.len * 2 + 1);
+	char *breaks = arena_alloc(arena, text.len);
 
-	if (overrides == NULL)
+	if (breaks == NULL)
 		return false;
-	*lines = (struct text_lines){ text, overrides + text.len, 0 };
-	if (charset_is_ascii(text)) {
-		break_ascii(text, column, indent, overrides + text.len);
-		return true;
-	}
-	prohibit_breaks(text, overrides);
-	u8_width_linebreaks((const uint8_t *)text.p, text.len,
-	    (int)(TEXT_COLUMNS - indent), (int)(column - indent), 0,
-	    overrides, "UTF-8", overrides + text.len);
+	*lines = (struct text_lines){ text, breaks, 0 };
+	if (!charset_is_ascii(text))
+		return break_unicode(arena, text, column, indent, breaks);
+	break_ascii(text, column, indent, breaks);
 	return true;
 }
 
 bool
 text_lines_next(struct text_lines *lines, struct span *line, bool *spaced)
 {
-	size_t start = lines->at, end = start + 1;
+	size_t start = lines->at, end;
+	struct span breaks = { lines->breaks, lines->text.len };
 
 	if (start >= lines->text.len)
 		return false;
-	while (end < lines->text.len &&
-	    lines->breaks[end] != UC_BREAK_POSSIBLE &&
-	    lines->breaks[end] != UC_BREAK_MANDATORY)
-		end++;
+	end = span_find_char(span_from(breaks, start + 1),
+	    UC_BREAK_POSSIBLE);
+	end = end == SPAN_NONE ? breaks.len : start + 1 + end;
 	*spaced = start > 0 && ascii_is_space(lines->text.p[start - 1]);
 	*line = span_trim(span_first(span_from(lines->text, start),
 	    end - start));

@@ -159,6 +159,25 @@ is_plain_line(struct span line)
 	return true;
 }
 
+/*
+ * How many bytes from i on, of as many as a line takes, stand for themselves
+ * in the middle of one?
+ */
+static size_t
+qp_plain_run(struct span line, size_t i)
+{
+	size_t end = i;
+
+	for (; end < line.len && end < i + QP_LINE; end++) {
+		char c = line.p[end];
+
+		if (c < ' ' || c == '=' || c == 0x7f ||
+		    (c == ' ' && end + 1 == line.len))
+			break;
+	}
+	return end - i;
+}
+
 static void
 qp_encode_line(struct buf *out, struct span line, const char *eol)
 {
@@ -172,7 +191,18 @@ qp_encode_line(struct buf *out, struct span line, const char *eol)
 	for (size_t i = 0; i < line.len; i++) {
 		bool last = i + 1 == line.len;
 		size_t width = qp_must_encode(line, i, column) ? 3 : 1;
+		size_t room = QP_LINE - 1 - column;
+		size_t run = column > 0 && room > 1 ? qp_plain_run(line, i) :
+		    0;
 
+		if (run > 1) {
+			if (run > room)
+				run = room;
+			buf_add(out, line.p + i, run);
+			column += run;
+			i += run - 1;
+			continue;
+		}
 		if (column + width > (size_t)(last ? QP_LINE : QP_LINE - 1)) {
 			buf_add_char(out, '=');
 			buf_add_string(out, eol);

@@ -76,10 +76,16 @@ take_text(struct markup *m)
 	char c = m->rest.p[0];
 
 	if (c == '&') {
-		if (!takes(m, "&lt;") && !takes(m, "&gt;") &&
-		    !takes(m, "&amp;") && !takes(m, "&quot;") &&
-		    !takes(m, "&#39;"))
-			refuse(m, "a bare &");
+		static const char *const references[] = {
+			"&lt;", "&gt;", "&amp;", "&quot;", "&#39;",
+			"&#8230;", "&#8592;", "&#8594;", "&#10003;",
+			"&#10005;"
+		};
+
+		for (size_t i = 0; i < COUNT(references); i++)
+			if (takes(m, references[i]))
+				return;
+		refuse(m, "a bare &");
 		return;
 	}
 	if (c == '<' || c == '>')
@@ -338,11 +344,11 @@ test_stations(void **state)
 
 	begin(b, &t, "552 5.2.2 Mailbox full");
 	html = rendered(b, &t);
-	assert_true(holds(html, "title=\"passed\">\342\234\223 You<"));
+	assert_true(holds(html, "title=\"passed\">&#10003; You<"));
 	stopped = span_find(html, SPAN("title=\"stopped here\">"));
 	assert_true(stopped != SPAN_NONE);
 	assert_true(span_find(span_from(html, stopped),
-	    SPAN("\342\234\225 Mailbox<")) != SPAN_NONE);
+	    SPAN("&#10005; Mailbox<")) != SPAN_NONE);
 	assert_false(holds(html, "not reached"));
 	assert_false(holds(html, "On the way"));
 	builtin_clear(b);
@@ -351,10 +357,10 @@ test_stations(void **state)
 	    "refused");
 	t.recipient.action = ACTION_DELAYED;
 	html = rendered(b, &t);
-	assert_true(holds(html, "title=\"waiting here\">\342\200\246 On the "
+	assert_true(holds(html, "title=\"waiting here\">&#8230; On the "
 	    "way<"));
 	assert_true(holds(html, "title=\"not reached\">Mailbox<"));
-	assert_true(holds(html, "\342\206\222"));
+	assert_true(holds(html, "&#8594;"));
 	builtin_clear(b);
 
 	/* Where somebody else used the address there was no such way. */
@@ -519,8 +525,8 @@ test_right_to_left(void **state)
 	check_html(html, "Arabic");
 	assert_int_equal(span_find(html, SPAN("<div lang=\"ar\" "
 	    "dir=\"rtl\"")), 0);
-	assert_true(holds(html, "\342\206\220"));
-	assert_false(holds(html, "\342\206\222"));
+	assert_true(holds(html, "&#8592;"));
+	assert_false(holds(html, "&#8594;"));
 	builtin_clear(b);
 }
 
