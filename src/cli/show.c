@@ -198,6 +198,9 @@ show_file(const struct settings *settings, const char *file,
 	return ok;
 }
 
+/* From so many mails on it pays to load all converters of charsets once. */
+#define MANY_MAILS 50
+
 int
 command_show(int argc, char **argv)
 {
@@ -206,6 +209,7 @@ command_show(int argc, char **argv)
 	static char *standard_input[] = { dash, NULL };
 	char **files = standard_input;
 	const char *path = NULL;
+	struct charset_converters *converters = NULL;
 	struct settings *settings;
 	int result = EXIT_SUCCESS, i = 1;
 
@@ -225,9 +229,12 @@ command_show(int argc, char **argv)
 		return EXIT_FAILURE;
 	if (i < argc)
 		files = argv + i;
+	if (argc - i >= MANY_MAILS)
+		converters = charset_hold();
 	for (; *files != NULL; files++)
 		if (!show_file(settings, *files, print))
 			result = EXIT_FAILURE;
+	charset_release(converters);
 	settings_free(settings);
 	return result;
 }

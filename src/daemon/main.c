@@ -27,6 +27,7 @@
 #include "app/version.h"
 #include "daemon/current.h"
 #include "daemon/milter.h"
+#include "mail/charset.h"
 
 /* Exit statuses of sysexits.h, which systemd and inetd scripts know. */
 #define EXIT_USAGE 64
@@ -272,6 +273,7 @@ main(int argc, char **argv)
 {
 	struct settings *settings;
 	struct held_settings *held;
+	struct charset_converters *converters;
 	bool foreground = false;
 	int option, result;
 
@@ -298,6 +300,7 @@ main(int argc, char **argv)
 	if (!leave_root(settings->user) || !current_replace(settings))
 		return EXIT_SETTINGS;
 	held = current_hold();
+	converters = charset_hold();
 	umask((mode_t)settings->socket_umask);
 	if (!milter_open(settings->socket))
 		return EXIT_FAILURE;
@@ -307,5 +310,6 @@ main(int argc, char **argv)
 	result = serve(settings);
 	current_release(held);
 	current_replace(NULL);
+	charset_release(converters);
 	return result;
 }

@@ -155,7 +155,7 @@ on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
 {
 	static char at_end[] = "i {client_addr} {client_name}";
 	unsigned long steps = SMFIP_NOHELO | SMFIP_NOUNKNOWN | SMFIP_NODATA |
-	    SMFIP_SKIP | SMFIP_NR_HDR;
+	    SMFIP_NR_RCPT | SMFIP_NR_HDR | SMFIP_NR_BODY;
 	struct connection *connection;
 
 	(void)f2;
@@ -208,8 +208,9 @@ on_envrcpt(SMFICTX *ctx, char **argv)
 	struct connection *connection = smfi_getpriv(ctx);
 	struct mail *mail;
 
+	/* What was negotiated: never an answer here. */
 	if (connection == NULL || connection->held == NULL)
-		return SMFIS_ACCEPT;
+		return SMFIS_NOREPLY;
 	mail = &connection->mail;
 	if (mail->nreaders < READERS) {
 		mail->readers[mail->nreaders] = strdup(argv[0]);
@@ -218,7 +219,7 @@ on_envrcpt(SMFICTX *ctx, char **argv)
 		else
 			mail->failure = "out of memory";
 	}
-	return SMFIS_CONTINUE;
+	return SMFIS_NOREPLY;
 }
 
 static sfsistat
@@ -228,7 +229,6 @@ on_header(SMFICTX *ctx, char *name, char *value)
 	size_t name_len = strlen(name), value_len = strlen(value);
 	struct mail *mail;
 
-	/* What was negotiated: never an answer here. */
 	if (connection == NULL || connection->held == NULL ||
 	    !mail_reserve(connection, name_len + value_len + 4))
 		return SMFIS_NOREPLY;
@@ -293,7 +293,7 @@ on_body(SMFICTX *ctx, unsigned char *bytes, size_t len)
 	size_t room;
 
 	if (connection == NULL || connection->held == NULL)
-		return SMFIS_ACCEPT;
+		return SMFIS_NOREPLY;
 	annotator = &connection->held->settings->annotator;
 	mail = &connection->mail;
 	/* One byte more than max_body shows that it is too large. */
@@ -304,7 +304,7 @@ on_body(SMFICTX *ctx, unsigned char *bytes, size_t len)
 	}
 	if (len > 0 && mail_reserve(connection, len))
 		mail_add(mail, bytes, len);
-	return SMFIS_CONTINUE;
+	return SMFIS_NOREPLY;
 }
 
 /* Is the mail handed in by this machine or by a host of ours? */

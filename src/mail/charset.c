@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <iconv.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistr.h>
 
@@ -106,6 +107,37 @@ find_charset(struct span name)
 		if (span_equal_nocase(name, charsets[i].name))
 			return &charsets[i];
 	return NULL;
+}
+
+/* What bounces come in most often; all of the list would take 2 MB. */
+static const char *const common[] = {
+	"WINDOWS-1252", "UTF-7", "ISO-2022-JP", "CP932", "ISO-8859-2",
+	"WINDOWS-1250", "WINDOWS-1251", "KOI8-R", "GB18030"
+};
+
+#define NCOMMON (sizeof(common) / sizeof(common[0]))
+
+struct charset_converters {
+	iconv_t v[NCOMMON];
+};
+
+struct charset_converters *
+charset_hold(void)
+{
+	struct charset_converters *held = malloc(sizeof(*held));
+
+	for (size_t i = 0; held != NULL && i < NCOMMON; i++)
+		held->v[i] = iconv_open("UTF-8", common[i]);
+	return held;
+}
+
+void
+charset_release(struct charset_converters *held)
+{
+	for (size_t i = 0; held != NULL && i < NCOMMON; i++)
+		if (held->v[i] != (iconv_t)-1)
+			iconv_close(held->v[i]);
+	free(held);
 }
 
 bool

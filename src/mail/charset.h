@@ -26,6 +26,15 @@ enum {
 struct span charset_to_utf8(struct arena *arena, struct span charset,
     struct span text, unsigned *flags);
 
+/*
+ * Opens a converter for each of the charsets that are met most often, and
+ * holds them: glibc loads each from a file when it is needed, and unloads it
+ * soon after its last use, mail by mail. Returns NULL without memory; given
+ * back with charset_release().
+ */
+struct charset_converters *charset_hold(void);
+void charset_release(struct charset_converters *held);
+
 /* True if every byte of text is ASCII. */
 bool charset_is_ascii(struct span text);
 

@@ -263,6 +263,15 @@ take(SMFICTX *ctx, sfsistat verdict, enum stage next)
 		mail_over(ctx);
 }
 
+/* A callback that never answers. */
+static void
+take_nothing(SMFICTX *ctx, sfsistat verdict, enum stage next)
+{
+	CHECK(verdict == SMFIS_NOREPLY);
+	CHECK(ctx->calls == 0);
+	ctx->stage = next;
+}
+
 static void
 abort_mail(SMFICTX *ctx)
 {
@@ -287,7 +296,8 @@ drive_recipient(SMFICTX *ctx, char *address)
 	char *argv[] = { address, NULL };
 
 	if (wild || ctx->stage == STAGE_MAIL || ctx->stage == STAGE_RCPT)
-		take(ctx, callbacks.xxfi_envrcpt(ctx, argv), STAGE_RCPT);
+		take_nothing(ctx, callbacks.xxfi_envrcpt(ctx, argv),
+		    STAGE_RCPT);
 }
 
 static void
@@ -297,9 +307,8 @@ drive_header(SMFICTX *ctx, char *name, char *value)
 		return;
 	if (ctx->nfields < FIELDS)
 		ctx->fields[ctx->nfields++] = strdup(name);
-	CHECK(callbacks.xxfi_header(ctx, name, value) == SMFIS_NOREPLY);
-	CHECK(ctx->calls == 0);
-	ctx->stage = STAGE_HEADER;
+	take_nothing(ctx, callbacks.xxfi_header(ctx, name, value),
+	    STAGE_HEADER);
 }
 
 static void
@@ -327,7 +336,8 @@ drive_body(SMFICTX *ctx, struct span bytes)
 		memcpy(ctx->body + ctx->len, bytes.p, bytes.len);
 		ctx->len += bytes.len;
 	}
-	take(ctx, callbacks.xxfi_body(ctx, copy, bytes.len), STAGE_BODY);
+	take_nothing(ctx, callbacks.xxfi_body(ctx, copy, bytes.len),
+	    STAGE_BODY);
 	free(copy);
 }
 
