@@ -85,16 +85,14 @@ add_style(struct buf *out, const char *style, const char *colour)
 {
 	buf_add_string(out, " style=\"");
 	while (*style != '\0') {
-		size_t run = strcspn(style, "%;");
+		size_t run = strcspn(style, "%");
 
 		buf_add(out, style, run);
 		style += run;
-		if (*style == '%')
+		if (*style == '%') {
 			buf_add_string(out, colour);
-		/* Long lines would be cut by some mail programs. */
-		if (*style == ';')
-			buf_add_string(out, ";\n");
-		style += *style != '\0';
+			style++;
+		}
 	}
 	buf_add_char(out, '"');
 }

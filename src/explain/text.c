@@ -43,18 +43,26 @@ prohibit_breaks(struct span text, char *overrides)
 static void
 break_ascii(struct span text, size_t column, size_t indent, char *breaks)
 {
-	size_t word = 0, start = 0;	/* of the word, and of the line */
+	size_t start = 0;	/* of the line */
 
-	while (word < text.len) {
-		size_t len = span_find_char(span_from(text, word), ' ');
-		size_t end = len == SPAN_NONE ? text.len - 1 : word + len;
+	while (column + (text.len - start) > TEXT_COLUMNS) {
+		size_t room = column < TEXT_COLUMNS ? TEXT_COLUMNS - column :
+		    1;
+		size_t blank = start + room - 1, more;
 
-		if (column + (end - start) >= TEXT_COLUMNS && word > start) {
-			breaks[word] = UC_BREAK_POSSIBLE;
-			start = word;
-			column = indent;
+		while (blank > start && text.p[blank] != ' ')
+			blank--;
+		if (blank == start) {	/* a word too long for a line */
+			more = span_find_char(span_from(text, start + 1), ' ');
+			if (more == SPAN_NONE)
+				return;
+			blank = start + 1 + more;
 		}
-		word = end + 1;
+		start = blank + 1;
+		if (start >= text.len)
+			return;
+		breaks[start] = UC_BREAK_POSSIBLE;
+		column = indent;
 	}
 }
 
