@@ -352,6 +352,15 @@ apply_header(SMFICTX *ctx, struct arena *arena,
 }
 
 static bool
+count_piece(void *context, struct span piece)
+{
+	size_t *len = context;
+
+	*len += piece.len;
+	return true;
+}
+
+static bool
 add_piece(void *context, struct span piece)
 {
 	buf_add_span(context, piece);
@@ -362,10 +371,12 @@ add_piece(void *context, struct span piece)
 static struct span
 new_body(const struct edit_list *edits, const struct message *message)
 {
+	size_t len = 0;
 	struct buf out;
 
 	buf_init(&out, message->arena);
-	buf_reserve(&out, message->bytes.len + 65536);
+	edit_write_body(edits, message, count_piece, &len);
+	buf_reserve(&out, len);
 	edit_write_body(edits, message, add_piece, &out);
 	return buf_span(&out);
 }

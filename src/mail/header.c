@@ -15,7 +15,7 @@ field_name_length(struct span line)
 	size_t colon;
 
 	/* A delimiter may hold a colon; it never begins a field. */
-	if (span_starts_nocase(line, SPAN("--")))
+	if (line.len >= 2 && line.p[0] == '-' && line.p[1] == '-')
 		return 0;
 	while (end < line.len && !ascii_is_control(line.p[end]) &&
 	    !ascii_is_8bit(line.p[end]) && line.p[end] != ' ' &&
@@ -80,9 +80,11 @@ header_parse(struct arena *arena, struct span s, const struct limits *limits,
 		}
 		if (*flags & HEADER_OVERFLOW)
 			continue;
-		v = list->n < limits->fields &&
-		    (size_t)(rest.p - s.p) <= limits->header ? arena_array(arena, list->v, list->n, &capacity,
-		    sizeof(*v)) : NULL;
+		v = NULL;
+		if (list->n < limits->fields &&
+		    (size_t)(rest.p - s.p) <= limits->header)
+			v = arena_array(arena, list->v, list->n, &capacity,
+			    sizeof(*v));
 		if (v == NULL) {
 			*flags |= HEADER_OVERFLOW;
 			continue;

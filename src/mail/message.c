@@ -68,6 +68,24 @@ content_before(const char *start, const char *delimiter)
 	return content;
 }
 
+/* Returns where in s, which begins a line, the next line begins that starts
+ * with "--"; SPAN_NONE if none does. Dashes are rarer than lines. */
+static size_t
+find_dashes(struct span s)
+{
+	size_t at = 0, next;
+
+	while ((next = span_find_char(span_from(s, at), '-')) != SPAN_NONE) {
+		at += next;
+		if (at + 1 < s.len && s.p[at + 1] == '-' &&
+		    (at == 0 || s.p[at - 1] == '\n'))
+			return at;
+		while (at < s.len && s.p[at] == '-')
+			at++;
+	}
+	return SPAN_NONE;
+}
+
 /*
  * Reads lines up to a delimiter of part or of one above it, and past that
  * delimiter. Returns the bytes in front, without the line end that belongs
@@ -79,18 +97,18 @@ read_until_delimiter(struct parser *parser, const struct part *part,
 {
 	const char *start = parser->rest.p;
 	struct span line;
+	size_t at;
 
 	*delimiter = (struct delimiter){ NULL, false, NULL };
-	while (parser->rest.len > 0) {
-		const char *at = parser->rest.p;
-
+	while ((at = find_dashes(parser->rest)) != SPAN_NONE) {
+		parser->rest = span_from(parser->rest, at);
 		span_next_line(&parser->rest, &line);
-		if (line.len < 2 || line.p[0] != '-' || line.p[1] != '-' ||
-		    !is_delimiter(parser->message, part, line, delimiter))
+		if (!is_delimiter(parser->message, part, line, delimiter))
 			continue;
-		delimiter->line = at;
-		return content_before(start, at);
+		delimiter->line = line.p;
+		return content_before(start, line.p);
 	}
+	parser->rest = span_from(parser->rest, parser->rest.len);
 	return (struct span){ start, (size_t)(parser->rest.p - start) };
 }
 
@@ -160,10 +178,12 @@ read_children(struct parser *parser, struct part *part)
 		struct part *child = parser->parts < parser->limits->parts ?
 		    new_part(parser, part) : NULL;
 
-		if (child == NULL) {
+		if (child == NULL) {	/* what follows is not looked at */
 			parser->message->flags |= MESSAGE_OVERFLOW;
-			read_until_delimiter(parser, part, &delimiter);
-			continue;
+			parser->rest = span_from(parser->rest,
+			    parser->rest.len);
+			delimiter.owner = NULL;
+			break;
 		}
 		*link = child;
 		link = &child->next;
