@@ -13,6 +13,7 @@
 
 #include "app/book.h"
 #include "app/defaults.h"
+#include "base/ascii.h"
 
 #define MEMORY_LIMIT ((size_t)256 << 20)
 #define MAX_LANGUAGES 64
@@ -183,6 +184,31 @@ check_signed(cfg_t *cfg, cfg_opt_t *opt)
 	return -1;
 }
 
+/* What stands behind "by=" has to be read back as it was written. */
+static bool
+is_host_name(const char *name)
+{
+	size_t len = 0;
+
+	for (; ascii_is_alnum(name[len]) || name[len] == '_' ||
+	    (len > 0 && (name[len] == '.' || name[len] == '-')); len++)
+		;
+	return len > 0 && len < LONGEST_HOST && name[len] == '\0';
+}
+
+static int
+check_hostname(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const char *value = cfg_opt_getstr(opt);
+
+	if (value[0] == '\0' || is_host_name(value))
+		return 0;
+	cfg_error(cfg, "%s: \"%s\" is no host name: letters, digits, '.' and "
+	    "'-', at most 255 (xn--... for others)", cfg_opt_name(opt),
+	    value);
+	return -1;
+}
+
 static const struct {
 	const char *name;
 	unsigned flag;
@@ -276,7 +302,8 @@ static const struct {
 } checks[] = {
 	{ "socket", check_socket }, { "socket_umask", check_umask },
 	{ "syslog_facility", check_facility }, { "signed", check_signed },
-	{ "annotate", check_annotate }, { "max_body", check_size },
+	{ "annotate", check_annotate }, { "hostname", check_hostname },
+	{ "max_body", check_size },
 	{ "memory_limit", check_size }, { "time_limit", check_seconds },
 };
 
@@ -516,7 +543,7 @@ make_host(struct making *making)
 	if (name[0] == '\0') {
 		if (gethostname(host, sizeof(host) - 1) != 0)
 			host[0] = '\0';
-		name = host[0] != '\0' ? host : "localhost";
+		name = is_host_name(host) ? host : "localhost";
 	}
 	making->settings->annotator.host = span_of(keep(making, name));
 }

@@ -992,6 +992,11 @@ SETTINGS_FAULTS = (
     ("languages", 'languages = {"*@example.pl"}', 1),
     ("nosuch", 'hostname = "a"\nnosuch = "b"', 2),
     ("hostname", 'hostname = "a"\nhostname = "b"', 2),
+    ("hostname", 'hostname = "mail.przykład.pl"', 1), ("hostname", 'hostname = "a b"', 1),
+    ("hostname", '\nhostname = "a;b"', 2), ("hostname", "hostname = 'a\"b'", 1),
+    ("hostname", 'hostname = "a@b"', 1), ("hostname", 'hostname = "[192.0.2.1]"', 1),
+    ("hostname", 'hostname = "-a"', 1), ("hostname", 'hostname = ".a"', 1),
+    ("hostname", 'hostname = "a\\nb"', 1), ("hostname", f'hostname = "{256 * "a"}"', 1),
     ("unexpected", 'hostname = {"a", "b"}', 1),
     ("quote", '\nhostname = "a', 2),
     (r"\$\{", 'hostname = "${HOME}"', 1),
@@ -1027,7 +1032,8 @@ def check_finds_settings_faults():
                   path.encode() in result.stderr and not result.stdout, told(result))
     for name, text in (("an empty file", ""), ("comments only", "# a\n// b\n/* c\n*/\n"),
                        ("CRLF", 'hostname = "a"\r\nmax_body = "1k"\r\n'),
-                       ("single quotes with ${", "hostname = '${HOME}'\n"),
+                       ("single quotes with ${", "helpdesk = '${HOME}'\n"),
+                       ("names of hosts", 'hostname = "a_1.xn--przykad-rjb.pl"\n'),
                        ("numbers without quotes", "max_body = 5000\nsocket_umask = 0007\n"),
                        ("an empty list", "annotate = {}\nexempt = {}\n")):
         result = run("check", settings=text)
