@@ -527,7 +527,8 @@ annotate_mail(SMFICTX *ctx, struct connection *connection,
 		message.flags |= MESSAGE_TRUNCATED;
 	if (!annotate(&annotation, annotator, &message, &delivery))
 		return "out of memory";
-	less.annotate &= ANNOTATE_HEADER;
+	if (less.annotate != 0)
+		less.annotate = ANNOTATE_HEADER;
 	if (!may_change_body(&annotation.edits, connection->actions) &&
 	    !annotate(&annotation, &less, &message, &delivery))
 		return "out of memory";

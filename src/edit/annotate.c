@@ -157,13 +157,14 @@ is_signed(const struct part *part)
 	    part_is(part, "application/x-pkcs7-mime");
 }
 
+static const char not_understood[] = "its structure is not understood";
+
 /* Returns why the body must stay as it is, NULL if it may be edited. */
 static const char *
 body_fault(const struct annotator *annotator, const struct message *message,
     const struct delivery *delivery)
 {
 	const struct part *root = message->root;
-	const char *const no_body_flags = "its structure is not understood";
 
 	for (size_t i = 0; i < delivery->nreaders; i++)
 		if (name_is_listed(address_bare(delivery->readers[i]),
@@ -177,9 +178,9 @@ body_fault(const struct annotator *annotator, const struct message *message,
 	if (message->bytes.len - root->head.len > annotator->max_body)
 		return "it is larger than max_body";
 	if (message->flags & (MESSAGE_TRUNCATED | MESSAGE_OVERFLOW |
-	    MESSAGE_DOUBTFUL) || root->broken || (part_is_multipart(root) &&
-	    root->first_child == NULL))
-		return no_body_flags;
+	    MESSAGE_DOUBTFUL) || root->broken || root->doubtful ||
+	    (part_is_multipart(root) && root->first_child == NULL))
+		return not_understood;
 	return NULL;
 }
 
@@ -187,13 +188,14 @@ body_fault(const struct annotator *annotator, const struct message *message,
 struct leaves {
 	const struct part *text;
 	const struct part *html;
+	bool doubtful;		/* other readers may find others */
 };
 
 static struct leaves
 find_leaves(const struct message *message)
 {
 	const struct part *top = message->root, *part;
-	struct leaves leaves = { NULL, NULL };
+	struct leaves leaves = { NULL, NULL, false };
 
 	/* The parts of an alternative are all of the same text. */
 	if (top->first_child != NULL && !part_is(top, "multipart/alternative")
@@ -201,20 +203,18 @@ find_leaves(const struct message *message)
 		top = top->first_child;
 	for (part = top; part != NULL; part = part_after(part)) {
 		const struct part *up = part;
-		bool typed;
 
 		while (up != NULL && up != top)
 			up = up->parent;
 		if (up == NULL)
 			break;		/* behind the first part */
+		leaves.doubtful = leaves.doubtful || part->broken ||
+		    part->doubtful;
 		if (is_signed(part))
 			break;
 		if (part->first_child != NULL || part_is_multipart(part))
 			continue;
-		typed = header_value(&part->headers, "Content-Type").p != NULL;
-		if (typed && part->type.len == 0)	/* anything at all */
-			return (struct leaves){ NULL, NULL };
-		if (leaves.text == NULL && (!typed ||
+		if (leaves.text == NULL && (part->type.len == 0 ||
 		    part_is(part, "text/plain")))
 			leaves.text = part;
 		if (leaves.html == NULL && part_is(part, "text/html"))
@@ -255,6 +255,8 @@ add_to_leaves(struct annotation *annotation,
 	struct span text = SPAN("");
 	const char *fault = "it has no text";
 
+	if (leaves.doubtful)
+		return not_understood;
 	if (leaves.text != NULL && is_json(arena, leaves.text))
 		return "it is JSON";
 	if (wanted & ANNOTATE_TEXT)
@@ -327,9 +329,11 @@ decide_edits(struct annotation *annotation,
 	if (!explain(&explanation, message->arena, &annotation->report,
 	    annotation->findings, &options))
 		return false;
-	if (annotator->annotate & ANNOTATE_HEADER)
-		add_fields(annotation, annotator, message->arena,
-		    explanation.title);
+	if (annotator->annotate == 0) {
+		annotation->why = "the settings ask for nothing";
+		return !message->arena->failed;
+	}
+	add_fields(annotation, annotator, message->arena, explanation.title);
 	if (!(annotator->annotate & (ANNOTATE_TEXT | ANNOTATE_HTML))) {
 		annotation->why = "the settings ask for the header only";
 		return !message->arena->failed;

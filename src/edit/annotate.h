@@ -14,7 +14,10 @@
 #include "edit/edit.h"
 #include "explain/language.h"
 
-/* What a bounce may get. */
+/*
+ * What a bounce may get. Whatever is added, the header goes with it: it is the
+ * mark that keeps the next run from adding the rest once more.
+ */
 enum {
 	ANNOTATE_HEADER = 1,
 	ANNOTATE_TEXT = 2,

@@ -144,8 +144,14 @@ plan_anew(struct plan *plan, const struct message *message,
 	size_t offset;
 	struct buf out;
 
+	if (!encoding_is_sound(leaf->encoding, leaf->body))
+		return "its encoded text is damaged";
 	if (!decoded.whole)
 		return "its charset cannot be converted";
+	if (text.len == 0) {
+		plan->keep_body = true;
+		return NULL;
+	}
 	offset = at_body ? markup_body_start(decoded.text) : 0;
 	buf_init(&out, message->arena);
 	buf_add_span(&out, span_first(decoded.text, offset));
@@ -334,7 +340,7 @@ plan_html(struct plan *plan, const struct message *message,
 		    markup_body_start(quoted_printable_decode(message->arena,
 		    leaf->body)));
 		if (plan->offset == SPAN_NONE)
-			return "its quoted-printable text is damaged";
+			return "its encoded text is damaged";
 		/* Soft breaks keep the lines on both sides as they are. */
 		buf_add_char(&out, '=');
 		buf_add_string(&out, message->eol);
@@ -484,25 +490,6 @@ head_is_ended(struct span head)
 	return head.len == 0 || head.p[head.len - 1] == '\n';
 }
 
-/* Is one of the two fields that say how to read the body there twice? */
-static bool
-is_ambiguous(const struct part *leaf)
-{
-	static const char *const fields[] = {
-		"Content-Type", "Content-Transfer-Encoding"
-	};
-
-	for (size_t i = 0; i < 2; i++) {
-		const struct header *field = header_next(&leaf->headers,
-		    fields[i], NULL);
-
-		if (field != NULL && header_next(&leaf->headers, fields[i],
-		    field) != NULL)
-			return true;
-	}
-	return false;
-}
-
 /* Returns why a leaf cannot be edited at all, NULL if it can. */
 static const char *
 leaf_fault(const struct part *leaf)
@@ -511,8 +498,8 @@ leaf_fault(const struct part *leaf)
 		return "its header is broken";
 	if (!head_is_ended(leaf->head))
 		return "no empty line ends its header";
-	if (is_ambiguous(leaf))
-		return "its type or encoding is told twice";
+	if (leaf->doubtful)
+		return "its type or encoding is in doubt";
 	return NULL;
 }
 

@@ -82,6 +82,51 @@ base64_decode(struct arena *arena, struct span text)
 	return buf_span(&out);
 }
 
+static bool
+base64_is_sound(struct span text)
+{
+	size_t digits = 0, pads = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		if (ascii_is_space(text.p[i]))
+			continue;
+		if (text.p[i] == '=')
+			pads++;
+		else if (base64_value(text.p[i]) >= 0 && pads == 0)
+			digits++;
+		else
+			return false;
+	}
+	return (digits + pads) % 4 == 0 && pads <= 2;
+}
+
+static bool
+quoted_printable_is_sound(struct span text)
+{
+	struct span line;
+
+	while (span_next_line(&text, &line)) {
+		while (line.len > 0 && ascii_is_blank(line.p[line.len - 1]))
+			line.len--;
+		for (size_t i = 0; i + 1 < line.len; i++)
+			if (line.p[i] == '=' && (i + 2 >= line.len ||
+			    ascii_hex_value(line.p[i + 1]) < 0 ||
+			    ascii_hex_value(line.p[i + 2]) < 0))
+				return false;
+	}
+	return true;
+}
+
+bool
+encoding_is_sound(enum encoding encoding, struct span body)
+{
+	if (encoding == ENCODING_BASE64)
+		return base64_is_sound(body);
+	if (encoding == ENCODING_QUOTED_PRINTABLE)
+		return quoted_printable_is_sound(body);
+	return encoding != ENCODING_UNKNOWN;
+}
+
 /* Decodes one line without its line end; returns false at a soft break. */
 static bool
 quoted_printable_line(struct buf *out, struct span line)

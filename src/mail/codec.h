@@ -7,6 +7,8 @@
 #ifndef MAIL_CODEC_H
 #define MAIL_CODEC_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/span.h"
@@ -26,6 +28,12 @@ enum encoding encoding_of(struct arena *arena, struct span value);
 /* Returns the decoded bytes; the input itself where nothing is encoded. */
 struct span encoding_decode(struct arena *arena, enum encoding encoding,
     struct span body);
+
+/*
+ * True if nothing in the body is foreign to its encoding, so that all readers
+ * decode it to the same bytes.
+ */
+bool encoding_is_sound(enum encoding encoding, struct span body);
 
 struct span base64_decode(struct arena *arena, struct span text);
 struct span quoted_printable_decode(struct arena *arena, struct span text);

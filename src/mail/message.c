@@ -125,6 +125,37 @@ new_part(struct parser *parser, struct part *parent)
 	return part;
 }
 
+/* Is it a token of RFC 2045 section 5.1? */
+static bool
+is_token(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.p[i] <= ' ' || s.p[i] > '~' || span_find_char(
+		    SPAN("()<>@,;:\\\"/[]?="), s.p[i]) != SPAN_NONE)
+			return false;
+	return s.len > 0;
+}
+
+/*
+ * Do readers differ on how a part is to be read? They do where a field that
+ * tells it stands twice, or is not written as RFC 2045 has it.
+ */
+static bool
+is_doubtful(const struct part *part)
+{
+	static const char encoding[] = "Content-Transfer-Encoding";
+	struct span coded = span_trim(header_value(&part->headers, encoding));
+	size_t slash = span_find_char(part->type, '/');
+
+	if (header_count(&part->headers, "Content-Type") > 1 ||
+	    header_count(&part->headers, encoding) > 1 ||
+	    (coded.len > 0 && !is_token(coded)))
+		return true;
+	return header_value(&part->headers, "Content-Type").p != NULL &&
+	    (slash == SPAN_NONE || !is_token(span_first(part->type, slash)) ||
+	    !is_token(span_from(part->type, slash + 1)));
+}
+
 /* Reads the part's header block and what it says of the body. */
 static void
 read_header(struct parser *parser, struct part *part)
@@ -147,6 +178,7 @@ read_header(struct parser *parser, struct part *part)
 		parser->message->flags |= MESSAGE_OVERFLOW;
 	type = header_value(&part->headers, "Content-Type");
 	part->type = header_main_value(arena, type);
+	part->doubtful = is_doubtful(part);
 	part->encoding = encoding_of(arena, header_value(&part->headers,
 	    "Content-Transfer-Encoding"));
 	if (!part_is_multipart(part))

@@ -28,6 +28,7 @@ struct part {
 	struct span body;	/* without the line end before a delimiter */
 	unsigned depth;		/* 0: the message itself */
 	bool broken;		/* a line in its header block is no field */
+	bool doubtful;		/* readers differ on its type or encoding */
 	bool closed;		/* multipart: its closing delimiter was seen */
 };
 

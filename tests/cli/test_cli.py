@@ -648,6 +648,13 @@ def annotated(mail, out):
             out.endswith(status_part_of(mail)))
 
 
+# A mail of each form that is edited in its own way.
+FORMS = ("postfix-unknown", "postfix-several", "qmail-unknown", "html-only", "exchange-2016",
+         "gmail-related", "eight-bit-undeclared", "encoded-shift-jis", "encoded-format-flowed",
+         "encoded-iso-2022-jp", "exchange-2000-utf7", "barracuda", "postfix-dkim-signed",
+         "postfix-smime-signed")
+
+
 @group
 def filter_annotates():
     """A bounce gets header and text; twice is once; other mail is not touched."""
@@ -681,6 +688,19 @@ def filter_annotates():
             twice.append(os.path.basename(path))
     check(f"filter: twice is once, over {len(CORPUS)} mails, {changed} annotated",
           changed > 100 and not twice, " ".join(twice))
+    for sets in ("", '"header"', '"text"', '"html"', '"header", "text"', '"header", "html"',
+                 '"text", "html"', '"header", "text", "html"'):
+        settings = HOST + f'annotate = {{{sets}}}\nsigned = "body"\n'
+        same, twice = 0, []
+        for name in FORMS:
+            with open(os.path.join(ROOT, "tests", "corpus", name + ".eml"), "rb") as file:
+                mail = file.read()
+            once = run("filter", settings=settings, stdin=mail).stdout
+            same += once == mail
+            if run("filter", settings=settings, stdin=once).stdout != once:
+                twice.append(name)
+        check(f"filter: annotate = {{{sets}}}: twice is once, over {len(FORMS)} mails",
+              not twice and same == (0 if sets else len(FORMS)), (same, twice))
     ordinary = [path for path in CORPUS if os.path.basename(path).startswith("not-")]
     changed = []
     for path in ordinary:

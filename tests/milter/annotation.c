@@ -13,7 +13,8 @@ static const char *const forms[] = {
 	"postfix-unknown", "postfix-several", "qmail-unknown", "html-only",
 	"exchange-2016", "gmail-related", "eight-bit-undeclared",
 	"encoded-shift-jis", "encoded-format-flowed", "postfix-success",
-	"truncated-in-status", "not-ordinary"
+	"truncated-in-status", "barracuda", "postfix-dkim-signed",
+	"postfix-smime-signed", "not-ordinary"
 };
 
 /* Is it annotated as the command line does it? Names the mail. */
@@ -351,7 +352,7 @@ marks_without_macros(void)
 
 /* What leaves one daemon is left alone by the next on the same host. */
 static void
-twice(void)
+assert_twice(void)
 {
 	struct milter_client *c = client_open(NULL);
 	struct milter_message mail, once;
@@ -368,6 +369,14 @@ twice(void)
 		milter_message_release(&once);
 	}
 	milter_client_free(c);
+}
+
+static void
+twice(void)
+{
+	assert_twice();
+	with_settings("signed = \"body\"\n");
+	assert_twice();
 }
 
 /*
@@ -387,6 +396,7 @@ what_is_added(void)
 		snprintf(settings, sizeof settings, "annotate = {%s}\n",
 		    sets[i]);
 		assert_forms_like_filter(settings);
+		assert_twice();
 	}
 }
 
@@ -511,7 +521,7 @@ const struct test annotation_tests[] = {
 	{ "our_hosts: their marks, and them as clients", marks_of_our_hosts },
 	{ "no mark is believed of nobody", marks_without_macros },
 	{ "running twice changes nothing", twice },
-	{ "annotate = each set", what_is_added },
+	{ "annotate = each set, once and twice", what_is_added },
 	{ "header only: signed mail, and where the settings say so",
 	    header_only },
 	{ "header only: exempt recipients", exempt },

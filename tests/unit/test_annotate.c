@@ -211,12 +211,16 @@ test_choices(void **state)
 	};
 
 	for (size_t i = 0; i < COUNT(choices); i++) {
-		bool fields = choices[i] & ANNOTATE_HEADER;
+		bool fields = choices[i] != 0;
 		struct done done;
 
 		annotator.annotate = choices[i];
 		run(&done, *state, SPAN(BOUNCE), &nobody_trusted);
-		assert_int_equal(done.annotation.added, choices[i]);
+		/* The header goes with whatever else is added. */
+		assert_int_equal(done.annotation.added, choices[i] |
+		    (fields ? ANNOTATE_HEADER : 0));
+		if (choices[i] == 0)
+			assert_true(edit_is_empty(&done.annotation.edits));
 		assert_int_equal(count_fields(&done.new, FIELD_CAUSE),
 		    fields);
 		assert_int_equal(count_fields(&done.new, FIELD_EXPLANATION),
@@ -572,6 +576,51 @@ test_not_understood(void **state)
 	}
 }
 
+#define TYPE(type) "Content-Type: " type "\n"
+#define FIRST(fields) SYSTEM REPORT "--b/1\n" \
+	TYPE("multipart/alternative; boundary=a") "\n--a\n" fields \
+	"\n<p>no</p>\n--a\n" TEXT_PART "--a\n" HTML_PART "--a--\n" STATUS \
+	RECIPIENT("anna@example.com") END
+
+/*
+ * Where a leaf in front could be another than it seems, other readers may
+ * take it, and not the one behind it, for the text: neither is edited.
+ */
+static void
+test_doubtful_leaves(void **state)
+{
+	static const char *const mails[] = {
+		FIRST(TYPE("text/html") TYPE("text/plain")),
+		FIRST(TYPE("text/html") "no field\n"),
+		FIRST(TYPE("text/html") "Content-Transfer-Encoding: 8bit\n"
+		    "Content-Transfer-Encoding: base64\n"),
+		FIRST(TYPE("text/html") "Content-Transfer-Encoding: base64; "
+		    "x=y\n"),
+		FIRST(TYPE("text")), FIRST(TYPE("")), FIRST(TYPE("text/")),
+		FIRST(TYPE("text plain")), FIRST(TYPE("text/plain/x")),
+		/* The multiparts around the leaves. */
+		SYSTEM "MIME-Version: 1.0\n"
+		    TYPE("multipart/mixed; boundary=m")
+		    TYPE("multipart/mixed; boundary=a")
+		    "\n--m\n" TEXT_PART "--m--\n",
+		SYSTEM "MIME-Version: 1.0\n"
+		    TYPE("multipart/mixed; boundary=m") "\n--m\n"
+		    TYPE("multipart/alternative; boundary=a")
+		    TYPE("multipart/alternative; boundary=b")
+		    "\n--a\n" TEXT_PART "--a\n" HTML_PART "--a--\n--m--\n",
+	};
+	struct done done;
+
+	for (size_t i = 0; i < COUNT(mails); i++) {
+		run(&done, *state, span_of(mails[i]), &nobody_trusted);
+		if (done.annotation.report.kind == REPORT_NONE)
+			fail_msg("mail %zu is no bounce", i);
+		check_header_only(&done, "its structure is not understood");
+	}
+	run(&done, *state, SPAN(FIRST(TYPE("text/html"))), &nobody_trusted);
+	assert_null(done.annotation.why);
+}
+
 /* Limits that were reached: what was not read is not edited. */
 static void
 test_limits(void **state)
@@ -640,22 +689,65 @@ test_marks(void **state)
 	}
 }
 
-/* Running twice changes nothing. */
+#define BASE64 SYSTEM REPORT "--b/1\nContent-Type: text/plain; " \
+	"charset=utf-8\nContent-Transfer-Encoding: base64\n\n" \
+	"WW91ciBtZXNzYWdlIGNvdWxkIG5vdCBiZSBkZWxpdmVyZWQuCg==\n" STATUS \
+	RECIPIENT("anna@example.com") RETURNED END
+
+static void
+check_twice(struct arena *arena, const char *mail)
+{
+	struct done once, twice;
+
+	run(&once, arena, span_of(mail), &trusted);
+	assert_int_equal(once.new.bytes.len > once.old.bytes.len,
+	    annotator.annotate != 0);
+	run(&twice, arena, once.new.bytes, &trusted);
+	assert_int_equal(twice.annotation.marked, annotator.annotate != 0);
+	assert_true(edit_is_empty(&twice.annotation.edits));
+	assert_true(span_equal(twice.new.bytes, once.new.bytes));
+}
+
+/* Running twice changes nothing, whatever the settings ask for. */
 static void
 test_twice(void **state)
 {
-	static const char *const mails[] = { BOUNCE, PROSE,
-		SIGNED("multipart/signed; boundary=s") };
+	static const char *const mails[] = { BOUNCE, PROSE, BASE64,
+		SIGNED("multipart/signed; boundary=s"),
+		"DKIM-Signature: v=1; a=rsa-sha256; d=example.org\n" BOUNCE,
+		SYSTEM "MIME-Version: 1.0\nContent-Type: text/html\n\n"
+		    "<p>Your message could not be delivered.</p>"
+		    "<p>&lt;anna@example.com&gt;: 552 5.2.2 full</p>\n",
+		SYSTEM "MIME-Version: 1.0\nContent-Type: multipart/alternative"
+		    "; boundary=a\n\n--a\n" TEXT_PART "--a\n" HTML_PART
+		    "--a--\n" };
 
-	for (size_t i = 0; i < COUNT(mails); i++) {
-		struct done once, twice;
+	for (unsigned choice = 0; choice < 8; choice++)
+		for (unsigned body = 0; body < 2; body++)
+			for (size_t i = 0; i < COUNT(mails); i++) {
+				annotator.annotate = choice;
+				annotator.edit_signed = body;
+				check_twice(*state, mails[i]);
+			}
+}
 
-		run(&once, *state, span_of(mails[i]), &trusted);
-		assert_true(once.new.bytes.len > once.old.bytes.len);
-		run(&twice, *state, once.new.bytes, &trusted);
-		assert_true(twice.annotation.marked);
-		assert_true(span_equal(twice.new.bytes, once.new.bytes));
-	}
+/* A leaf into which nothing goes keeps its bytes, whatever its encoding. */
+static void
+test_html_beside_base64(void **state)
+{
+	const struct part *old, *new;
+	struct done done;
+
+	annotator.annotate = ANNOTATE_HEADER | ANNOTATE_HTML;
+	run(&done, *state, SPAN(BASE64), &nobody_trusted);
+	assert_null(done.annotation.why);
+	old = part_find(done.old.root, "text/plain");
+	new = part_find(done.new.root, "text/plain");
+	assert_true(span_equal(old->body, new->body));
+	assert_int_equal(new->encoding, ENCODING_BASE64);
+	assert_span(header_value(&new->headers, "Content-Type"),
+	    " text/plain; charset=utf-8");
+	assert_non_null(part_find(done.new.root, "text/html"));
 }
 
 /* Forged fields go, the last one first, in mail of every kind. */
@@ -929,7 +1021,9 @@ main(void)
 		TEST(test_second_part), TEST(test_header_only),
 		TEST(test_edit_signed), TEST(test_max_body),
 		TEST(test_exempt_readers), TEST(test_not_understood),
-		TEST(test_limits), TEST(test_marks), TEST(test_twice),
+		TEST(test_limits), TEST(test_doubtful_leaves),
+		TEST(test_marks), TEST(test_twice),
+		TEST(test_html_beside_base64),
 		TEST(test_forged_fields), TEST(test_ordinary_mail),
 		TEST(test_many_recipients), TEST(test_languages),
 		TEST(test_all_languages), TEST(test_hints),

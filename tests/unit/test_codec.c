@@ -459,6 +459,46 @@ test_hostile(void **state)
 	}
 }
 
+/* What readers of mail decode in different ways is not sound. */
+static void
+test_sound(void **state)
+{
+	static const struct {
+		enum encoding encoding;
+		const char *body;
+		bool sound;
+	} cases[] = {
+		{ ENCODING_BASE64, "", true },
+		{ ENCODING_BASE64, "YQ==", true },
+		{ ENCODING_BASE64, "YWI=\r\n", true },
+		{ ENCODING_BASE64, "YWJj\nYWJj\n\n", true },
+		{ ENCODING_BASE64, "YQ", false },
+		{ ENCODING_BASE64, "YQ=", false },
+		{ ENCODING_BASE64, "Y===", false },
+		{ ENCODING_BASE64, "YQ==YQ==", false },
+		{ ENCODING_BASE64, "YWJj\n-- \nfooter\n", false },
+		{ ENCODING_BASE64, "Not <b>encoded</b>", false },
+		{ ENCODING_QUOTED_PRINTABLE, "", true },
+		{ ENCODING_QUOTED_PRINTABLE, "a=3Db=c4=85=\nc= \nd=", true },
+		{ ENCODING_QUOTED_PRINTABLE, "a=\r\nb\r\n", true },
+		{ ENCODING_QUOTED_PRINTABLE, "a=b", false },
+		{ ENCODING_QUOTED_PRINTABLE, "a = b", false },
+		{ ENCODING_QUOTED_PRINTABLE, "a=3", false },
+		{ ENCODING_QUOTED_PRINTABLE, "a=3\nD", false },
+		{ ENCODING_QUOTED_PRINTABLE, "a==3D", false },
+		{ ENCODING_7BIT, "a=b", true },
+		{ ENCODING_8BIT, "\300", true },
+		{ ENCODING_BINARY, "\300", true },
+		{ ENCODING_UNKNOWN, "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		if (encoding_is_sound(cases[i].encoding,
+		    span_of(cases[i].body)) != cases[i].sound)
+			fail_msg("case %zu: \"%s\"", i, cases[i].body);
+}
+
 static void
 test_base64_after_padding(void **state)
 {
@@ -512,6 +552,7 @@ main(void)
 		cmocka_unit_test(test_words_encode),
 		cmocka_unit_test(test_words_encode_long),
 		cmocka_unit_test(test_words_encode_bytes),
+		cmocka_unit_test(test_sound),
 		cmocka_unit_test(test_base64_after_padding),
 		cmocka_unit_test(test_qp_keeps_last_cr),
 		cmocka_unit_test(test_words_hold_no_line_end),

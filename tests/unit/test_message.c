@@ -798,6 +798,55 @@ test_doubtful(void **state)
 	}
 }
 
+/* Parts of which readers say different things. */
+static void
+test_doubtful_parts(void **state)
+{
+	static const struct {
+		const char *head;
+		bool doubtful;
+	} cases[] = {
+		{ "", false },
+		{ "Content-Type: text/plain\n", false },
+		{ "content-type:TEXT/x-plain+1; a=\"b/c\"\n", false },
+		{ "Content-Type: text/plain (a comment)\n", false },
+		{ "Content-Type: text/plain\nContent-type: text/plain\n",
+		    true },
+		{ "Content-Type:\n", true },
+		{ "Content-Type: text\n", true },
+		{ "Content-Type: text/\n", true },
+		{ "Content-Type: /plain\n", true },
+		{ "Content-Type: text/plain/x\n", true },
+		{ "Content-Type: text plain\n", true },
+		{ "Content-Type: text/pl@in\n", true },
+		{ "Content-Type: \"text/plain\"\n", true },
+		{ "Content-Type: text/plain, text/html\n", true },
+		{ "Content-Type: text/pl\304\205in\n", true },
+		{ "Content-Transfer-Encoding: 8bit\n", false },
+		{ "Content-Transfer-Encoding: x-unknown\n", false },
+		{ "Content-Transfer-Encoding:\n", false },
+		{ "Content-Transfer-Encoding: base64; x=y\n", true },
+		{ "Content-Transfer-Encoding: base64 (or so)\n", true },
+		{ "Content-Transfer-Encoding: \"base64\"\n", true },
+		{ "Content-Transfer-Encoding: 8bit\n"
+		    "Content-Transfer-Encoding: 8bit\n", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char mail[300];
+
+		snprintf(mail, sizeof(mail), "%s\nx\n", cases[i].head);
+		if (parse(span_of(mail)).root->doubtful != cases[i].doubtful)
+			fail_msg("part %zu: %s", i, cases[i].head);
+		snprintf(mail, sizeof(mail), "Content-Type: multipart/mixed; "
+		    "boundary=b\n\n--b\n%s\nx\n--b--\n", cases[i].head);
+		if (parse(span_of(mail)).root->first_child->doubtful !=
+		    cases[i].doubtful)
+			fail_msg("inner part %zu: %s", i, cases[i].head);
+	}
+}
+
 int
 main(void)
 {
@@ -820,6 +869,7 @@ main(void)
 		cmocka_unit_test(test_parameter),
 		cmocka_unit_test(test_deep),
 		cmocka_unit_test(test_doubtful),
+		cmocka_unit_test(test_doubtful_parts),
 		cmocka_unit_test(test_storms),
 		cmocka_unit_test(test_text_cut_inside_a_character),
 		cmocka_unit_test(test_text_is_within_the_limit),
