@@ -16,6 +16,7 @@ struct reading {
 	struct report *report;
 	const struct message *message;
 	const struct envelope *envelope;
+	const struct preface *preface;
 	const struct limits *limits;
 	enum origin origin;
 	bool wrapped;		/* inside another notice */
@@ -127,9 +128,10 @@ read_words(const struct reading *reading, struct span failed,
 {
 	struct report *report = reading->report;
 	struct arena *arena = reading->message->arena;
-
 	struct span text = notice_text(reading);
 
+	if (reading->preface != NULL)
+		text = reading->preface->cut(reading->preface->context, text);
 	/* Some write the fields of a status part into the notice itself. */
 	if (report->n == 0 && span_find_nocase(text,
 	    SPAN("\nFinal-Recipient:")) != SPAN_NONE)
@@ -212,7 +214,7 @@ read_wrapped(const struct reading *reading, struct span bytes)
 	struct report report = { .kind = REPORT_NONE };
 	const struct envelope envelope = { .known = false };
 	struct reading within = { &report, &inner, &envelope,
-	    reading->limits, ORIGIN_OTHER, true };
+	    reading->preface, reading->limits, ORIGIN_OTHER, true };
 
 	if (reading->wrapped || bytes.len == 0 || !message_parse(&inner,
 	    reading->message->arena, bytes, reading->limits))
@@ -287,10 +289,11 @@ read_message(const struct reading *reading)
 
 bool
 report_read(struct report *report, const struct message *message,
-    const struct envelope *envelope, const struct limits *limits)
+    const struct envelope *envelope, const struct preface *preface,
+    const struct limits *limits)
 {
-	const struct reading reading = { report, message, envelope, limits,
-	    detect_origin(message, envelope), false };
+	const struct reading reading = { report, message, envelope, preface,
+	    limits, detect_origin(message, envelope), false };
 
 	*report = (struct report){ .kind = REPORT_NONE };
 	return read_message(&reading);

@@ -71,13 +71,24 @@ struct envelope {
 };
 
 /*
+ * What stands at the beginning of a notice and was not written by the mail
+ * server: cut() returns the text behind it, or the text itself.
+ */
+struct preface {
+	struct span (*cut)(const void *context, struct span text);
+	const void *context;
+};
+
+/*
  * Reads a message: tells whether it is a bounce at all, and if so what it
- * says. The structured part is read first, words fill what it lacks. A
+ * says. The structured part is read first, words fill what it lacks; preface
+ * (NULL: there is none) tells which words do not count. A
  * report whose kind is REPORT_NONE holds nothing else of use; every other
  * has at least one recipient, perhaps without an address. Spans point into
  * the message's bytes or its arena. Returns false if the arena failed.
  */
 bool report_read(struct report *report, const struct message *message,
-    const struct envelope *envelope, const struct limits *limits);
+    const struct envelope *envelope, const struct preface *preface,
+    const struct limits *limits);
 
 #endif

@@ -7,6 +7,7 @@
 #include "edit/leaf.h"
 #include "explain/explain.h"
 #include "explain/html.h"
+#include "explain/skip.h"
 #include "explain/text.h"
 #include "mail/address.h"
 
@@ -57,16 +58,25 @@ find_causes(struct annotation *annotation, const struct annotator *annotator,
 	return !arena->failed;
 }
 
+static struct span
+cut_explanation(const void *languages, struct span text)
+{
+	return explanation_skip(languages, text);
+}
+
 bool
 annotate_read(struct annotation *annotation,
     const struct annotator *annotator, const struct message *message,
     const struct delivery *delivery)
 {
+	const struct preface preface = {
+		cut_explanation, &annotator->languages
+	};
 	struct arena *arena = message->arena;
 
 	*annotation = (struct annotation){ .why = NULL };
 	if (!report_read(&annotation->report, message, &delivery->envelope,
-	    &annotator->limits))
+	    &preface, &annotator->limits))
 		return false;
 	if (annotation->report.kind == REPORT_NONE)
 		return true;

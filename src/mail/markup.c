@@ -9,7 +9,7 @@
 /* Elements that begin a new line of the text. */
 static const char *const blocks[] = {
 	"br", "p", "div", "tr", "li", "ul", "ol", "table", "h1", "h2", "h3",
-	"h4", "h5", "h6", "pre", "blockquote", "hr", "title", "body", "dt",
+	"h4", "h5", "h6", "pre", "blockquote", "hr", "body", "dt",
 	"dd"
 };
 
@@ -83,12 +83,13 @@ is_block(struct span name)
 	return false;
 }
 
-/* Does it open an element whose content is no text and no tags? */
+/* Does it open an element whose content nobody sees in a mail? */
 static bool
 is_raw(const struct tag *tag)
 {
 	return !tag->closing && (span_equal_nocase(tag->name, SPAN("script"))
-	    || span_equal_nocase(tag->name, SPAN("style")));
+	    || span_equal_nocase(tag->name, SPAN("style")) ||
+	    span_equal_nocase(tag->name, SPAN("title")));
 }
 
 /* Returns the length up to and with the end tag of a raw element. */

@@ -62,7 +62,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	arena_init(&arena, size * 64 + (8 << 20));
 	CHECK(message_parse(&message, &arena, bytes, &limits));
 	CHECK(report_read(&report, &message, &envelopes[choice & 3],
-	    &limits));
+	    NULL, &limits));
 	check_report(&report, &limits);
 	check_prose(&arena, message.root->body, &limits);
 	CHECK(detect_origin(&message, &envelopes[choice & 3]) <=
@@ -73,7 +73,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	arena_init(&arena, 2048 + size % 509 * 64);
 	if (message_parse(&message, &arena, bytes, &limits))
 		CHECK(report_read(&report, &message, &envelopes[choice & 3],
-		    &limits) != arena.failed);
+		    NULL, &limits) != arena.failed);
 	arena_release(&arena);
 	return 0;
 }

@@ -30,7 +30,7 @@ test_words(void **state)
 		    "a b\nc\n" },
 		{ "  a \t\r\n  b  ", "a b " },
 		{ "a <br> b", "a\nb" },
-		{ "<html><head><title>T</title></head><body>B", "T\nB" },
+		{ "<html><head><title>T</title></head><body>B", "B" },
 		{ "a<!-- b -->c", "ac" },
 		{ "a<!-- <b> -- > -->c", "ac" },
 		{ "a<!-- never ends", "a" },

@@ -32,7 +32,8 @@ read_mail(struct arena *arena, struct span mail,
 	struct report report;
 
 	assert_true(message_parse(&message, arena, mail, &limits));
-	assert_true(report_read(&report, &message, envelope, &limits));
+	assert_true(report_read(&report, &message, envelope, NULL,
+	    &limits));
 	return report;
 }
 
@@ -312,7 +313,7 @@ test_little_memory(void **state)
 		arena_init(&arena, limit);
 		if (message_parse(&message, &arena, (struct span){ mail,
 		    sizeof(mail) - 1 }, &limits) && report_read(&report,
-		    &message, &unknown, &limits)) {
+		    &message, &unknown, NULL, &limits)) {
 			assert_false(arena.failed);
 			assert_int_equal(report.kind, REPORT_DSN);
 			read++;
@@ -336,7 +337,8 @@ test_limits(void **state)
 	assert_true(message_parse(&message, *state, SPAN(SYSTEM REPORT NOTICE
 	    STATUS("Final-Recipient: rfc822; a@example.com\n\n"
 	    "Final-Recipient: rfc822; b@example.com\n") RETURNED), &limits));
-	assert_true(report_read(&report, &message, &unknown, &limits));
+	assert_true(report_read(&report, &message, &unknown, NULL,
+	    &limits));
 	assert_int_equal(report.n, 1);
 	assert_true(report.flags & REPORT_OVERFLOW);
 }
