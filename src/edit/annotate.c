@@ -364,8 +364,8 @@ annotate(struct annotation *annotation, const struct annotator *annotator,
 
 	if (!annotate_read(annotation, annotator, message, delivery))
 		return false;
-	/* Fields in front of a line that is none would be read as its part. */
-	if (message->root->broken) {
+	/* A line that is none would be read as a part of a field before it. */
+	if (message->root->broken && message->root->headers.n == 0) {
 		annotation->why = "its header is broken";
 		return true;
 	}

@@ -544,14 +544,39 @@ test_exempt_readers(void **state)
 	}
 }
 
+#define BROKEN "Return-Path: <>\nFrom: MAILER-DAEMON@mail.example.org\n" \
+	"what is this\nSubject: failure notice\n\n" WORDS
+
+/*
+ * A line in the header that is no field: what stands in front of it is a
+ * header as any other. At its beginning it would be taken for the end of the
+ * last field of ours.
+ */
+static void
+test_broken_header(void **state)
+{
+	struct done done, twice;
+
+	run(&done, *state, SPAN(BROKEN), &nobody_trusted);
+	check_header_only(&done, "its structure is not understood");
+	run(&twice, *state, done.new.bytes, &trusted);
+	assert_true(twice.annotation.marked);
+	assert_true(edit_is_empty(&twice.annotation.edits));
+	run(&done, *state, SPAN("Bounce-Cause: forged\n" BROKEN),
+	    &nobody_trusted);
+	assert_int_equal(span_find(done.new.bytes, SPAN("forged")),
+	    SPAN_NONE);
+	assert_true(span_ends_nocase(done.new.bytes, SPAN(BROKEN)));
+	run(&done, *state, SPAN("what is this\n" BROKEN), &nobody_trusted);
+	assert_true(edit_is_empty(&done.annotation.edits));
+}
+
 /* Structures that are not understood get no guessed edit. */
 static void
 test_not_understood(void **state)
 {
 	static const char *const mails[] = {
-		/* A line in the header that is no field. */
-		"Return-Path: <>\nFrom: MAILER-DAEMON@mail.example.org\n"
-		    "what is this\nSubject: failure notice\n\n" WORDS,
+		BROKEN,
 		/* A multipart without parts, and without a boundary. */
 		SYSTEM "MIME-Version: 1.0\n"
 		    "Content-Type: multipart/mixed; boundary=b\n\n" WORDS,
@@ -1020,7 +1045,8 @@ main(void)
 		TEST(test_no_at), TEST(test_top_text_anew), TEST(test_trees),
 		TEST(test_second_part), TEST(test_header_only),
 		TEST(test_edit_signed), TEST(test_max_body),
-		TEST(test_exempt_readers), TEST(test_not_understood),
+		TEST(test_exempt_readers), TEST(test_broken_header),
+		TEST(test_not_understood),
 		TEST(test_limits), TEST(test_doubtful_leaves),
 		TEST(test_marks), TEST(test_twice),
 		TEST(test_html_beside_base64),
