@@ -92,6 +92,9 @@ connection_clear(struct connection *connection)
 	connection->held = NULL;
 }
 
+/* Why mails pass untouched. */
+static const char no_budget[] = "memory_limit is used up";
+
 /* Makes room for more bytes of the mail; marks it failed if there is none. */
 static bool
 mail_reserve(struct connection *connection, size_t more)
@@ -108,7 +111,7 @@ mail_reserve(struct connection *connection, size_t more)
 	if (capacity == mail->capacity)
 		return true;
 	if (!reserve(settings, capacity - mail->capacity)) {
-		mail->failure = "memory_limit is used up";
+		mail->failure = no_budget;
 		return false;
 	}
 	bytes = realloc(mail->bytes, capacity);
@@ -296,14 +299,21 @@ on_body(SMFICTX *ctx, unsigned char *bytes, size_t len)
 		return SMFIS_NOREPLY;
 	annotator = &connection->held->settings->annotator;
 	mail = &connection->mail;
+	if (mail->truncated)
+		return SMFIS_NOREPLY;
 	/* One byte more than max_body shows that it is too large. */
 	room = annotator->max_body + 1 - (mail->len - mail->header_len);
 	if (len > room) {
 		len = room;
 		mail->truncated = true;
 	}
-	if (len > 0 && mail_reserve(connection, len))
+	if (mail_reserve(connection, len)) {
 		mail_add(mail, bytes, len);
+	} else if (mail->failure == no_budget && mail->header_len > 0) {
+		/* What has come tells enough for the header. */
+		mail->failure = NULL;
+		mail->truncated = true;
+	}
 	return SMFIS_NOREPLY;
 }
 
@@ -544,6 +554,35 @@ annotate_mail(SMFICTX *ctx, struct connection *connection,
 	return NULL;
 }
 
+/* Bytes of a body that are enough to say what it is about. */
+#define BODY_START ((size_t)64 << 10)
+
+/*
+ * Takes memory for what is made from the mail; where there is not enough, for
+ * the beginning of it. Returns 0 if there is none.
+ */
+static size_t
+reserve_arena(const struct settings *settings, struct mail *mail)
+{
+	size_t limit = ARENA_LIMIT(mail->len);
+	size_t start = mail->header_len + BODY_START;
+	char *bytes;
+
+	if (reserve(settings, limit))
+		return limit;
+	if (mail->len <= start)
+		return 0;
+	bytes = realloc(mail->bytes, start);
+	if (bytes == NULL)
+		return 0;
+	atomic_fetch_sub(&memory_used, mail->capacity - start);
+	mail->bytes = bytes;
+	mail->len = mail->capacity = start;
+	mail->truncated = true;
+	limit = ARENA_LIMIT(start);
+	return reserve(settings, limit) ? limit : 0;
+}
+
 static sfsistat
 on_eom(SMFICTX *ctx)
 {
@@ -563,10 +602,11 @@ on_eom(SMFICTX *ctx)
 	failure = connection->mail.failure;
 	if (failure == NULL && connection->mail.header_len == 0)
 		failure = "its header never ended";
-	limit = ARENA_LIMIT(connection->mail.len);
-	if (failure == NULL && !reserve(connection->held->settings, limit))
-		failure = "memory_limit is used up";
-	else if (failure == NULL) {
+	limit = failure != NULL ? 0 : reserve_arena(
+	    connection->held->settings, &connection->mail);
+	if (failure == NULL && limit == 0) {
+		failure = no_budget;
+	} else if (failure == NULL) {
 		arena_init(&arena, limit);
 		failure = annotate_mail(ctx, connection, queue_id, &arena);
 		arena_release(&arena);

@@ -187,8 +187,10 @@ body_fault(const struct annotator *annotator, const struct message *message,
 		return "it has a DKIM signature";
 	if (message->bytes.len - root->head.len > annotator->max_body)
 		return "it is larger than max_body";
-	if (message->flags & (MESSAGE_TRUNCATED | MESSAGE_OVERFLOW |
-	    MESSAGE_DOUBTFUL) || root->broken || root->doubtful ||
+	if (message->flags & MESSAGE_TRUNCATED)
+		return "its end was not read";
+	if (message->flags & (MESSAGE_OVERFLOW | MESSAGE_DOUBTFUL) ||
+	    root->broken || root->doubtful ||
 	    (part_is_multipart(root) && root->first_child == NULL))
 		return not_understood;
 	return NULL;

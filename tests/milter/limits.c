@@ -231,6 +231,39 @@ memory_limit(void)
 	milter_message_release(&large);
 }
 
+/* A mail for which there is not enough gets the header for its beginning. */
+static void
+memory_for_header(void)
+{
+	static const size_t little[] = { 1500000, 2000000, 4500000, 8000000,
+		15000000 };
+	struct milter_message mail;
+	size_t from = daemon_logged(&suite.daemon);
+
+	mail_read(&mail, "postfix-unknown");
+	mail_pad(&mail, (size_t)4 << 20);
+	mail_add_field(&mail, 0, "Bounce-Cause", " forged");
+	for (size_t i = 0; i < COUNT(little); i++) {
+		struct milter_client *c = client_open(NULL);
+		struct milter_message out;
+		struct milter_envelope env;
+
+		with_number("memory_limit", little[i]);
+		assert_int_equal(treatment_alone(&mail), HEADER_ONLY);
+		envelope_init(&env);
+		deliver(c, &env, &mail, &out);
+		assert_int_equal(mail_fields(&out, "Bounce-Cause"), 1);
+		assert_non_null(strstr(mail_field(&out, "Bounce-Cause", 1),
+		    "mailbox-unknown"));
+		milter_message_release(&out);
+		milter_client_free(c);
+	}
+	daemon_expect(&suite.daemon, from, "its end was not read");
+	with_number("memory_limit", (size_t)32 << 20);
+	assert_int_equal(treatment_alone(&mail), WHOLE);
+	milter_message_release(&mail);
+}
+
 /* Sends all of the mail but its end. */
 static void
 send_most(struct milter_client *c, const struct milter_message *mail)
@@ -363,6 +396,8 @@ const struct test limit_tests[] = {
 	{ "max_body: below, at, above", max_body },
 	{ "10 MB, and a little more", default_max_body },
 	{ "memory_limit: below, at, above", memory_limit },
+	{ "memory_limit: the header where there is not enough",
+	    memory_for_header },
 	{ "memory_limit counts all mails, and gets all back",
 	    memory_of_all },
 	{ "time_limit: none, little, most, too much", time_limit },

@@ -659,7 +659,7 @@ test_limits(void **state)
 	annotator.limits = LIMITS_DEFAULT;
 	annotator.limits.message = sizeof(BOUNCE) - 60;
 	run(&done, *state, SPAN(BOUNCE), &nobody_trusted);
-	check_header_only(&done, "its structure is not understood");
+	check_header_only(&done, "its end was not read");
 }
 
 #define MARK(host) "Bounce-Explanation: Read me\n" \
