@@ -1204,6 +1204,35 @@ static const char *const multipart_fields[] = {
 	"; differences=Content-Type", ";\n x=\"a;b\""
 };
 
+/* Ways to write a boundary that not all readers take alike. */
+static const char *const odd_boundaries[] = {
+	"; boundary=\"%s\"; boundary=other\n",
+	"; boundary=other; boundary=\"%s\"\n",
+	"; boundary=\"%s\"; boundary=\"%s\"\n",
+	"; boundary=\"%s \"\n", "; boundary=%s\n", "; boundary='%s'\n",
+	"; boundary = \"%s\"\n", ";\n boundary=\n \"%s\"\n",
+	"; boundary*=us-ascii''%s\n", "; boundary*0=\"%s\"; boundary*1=\"\"\n",
+	"; boundary*0=\"%s\"; boundary*1=x\n",
+	"; boundary*0=\"%s\"; boundary=other\n",
+	" boundary=\"%s\"\n", "; boundary=\"%s\n", "; boundary=%s; x\n",
+	"; boundary=(a comment)\"%s\"\n", "; boundary=\"%s\"(x)\n",
+	"; x=\"; boundary=other\"; boundary=\"%s\"\n",
+	"; boundary=\"%s\"x\n", "; boundary=\"\\%s\"\n",
+	"; boundary%%=x; boundary=\"%s\"\n",
+};
+
+/* Puts a boundary in such a way. */
+static void
+put_odd_boundary(struct maker *maker, const char *boundary)
+{
+	GString *text = g_string_new(ONE_OF(maker, odd_boundaries));
+
+	g_string_replace(text, "%s", boundary, 0);
+	g_string_replace(text, "%%", "%", 0);
+	put(maker, text->str);
+	g_string_free(text, TRUE);
+}
+
 /* Makes a boundary and writes the Content-Type with it. */
 static char *
 put_multipart_type(struct maker *maker, const char *type, const char *outer)
@@ -1250,6 +1279,8 @@ put_multipart_type(struct maker *maker, const char *type, const char *outer)
 	put(maker, ONE_OF(maker, multipart_fields));
 	if (maker->odd && percent(maker, 10))
 		put(maker, percent(maker, 50) ? "\n" : "; boundary=\"\"\n");
+	else if (maker->odd && percent(maker, 10))
+		put_odd_boundary(maker, boundary);
 	else if (strpbrk(boundary, " ()<>@,;:\\\"/[]?=") == NULL &&
 	    percent(maker, 60))
 		putf(maker, ";\n\tboundary=%s\n", boundary);
