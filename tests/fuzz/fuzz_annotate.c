@@ -128,10 +128,12 @@ check_header_edits(const struct run *run)
 static struct span
 first_part(const struct message *message)
 {
-	const struct part *part = message->root->first_child;
+	const struct part *root = message->root, *part = root->first_child;
 
-	if (part == NULL)
-		return message->root->body;
+	/* All the parts of an alternative are the same text. */
+	if (part == NULL || part_is(root, "multipart/alternative") ||
+	    part_is(root, "multipart/related"))
+		return root->body;
 	return (struct span){ part->head.p, (size_t)(part->body.p +
 	    part->body.len - part->head.p) };
 }
