@@ -70,7 +70,7 @@ sanitize_value(struct arena *arena, struct span value, size_t max,
 		return value;
 	/* Four bytes a character are enough, and bound the work. */
 	value = charset_to_utf8(arena, SPAN("utf-8"),
-	    span_first(value, max * 4 + 64), NULL);
+	    charset_cut(value, max * 4 + 64), NULL);
 	buf_init(&out, arena);
 	while (value.len > 0) {
 		ucs4_t c;

@@ -165,6 +165,19 @@ test_long_values_keep_their_characters(void **state)
 				    shift, characters[i], (int)clean.len,
 				    clean.p != NULL ? clean.p : "");
 		}
+	/* Unseen ones are passed over until the work is enough. */
+	for (size_t unseen = 80; unseen < 130; unseen++) {
+		char value[200] = "a";
+		struct span clean;
+
+		memset(value + 1, 0, unseen);
+		strcpy(value + 1 + unseen, E_ACUTE "b");
+		clean = sanitize_value(&arena, (struct span){ value,
+		    unseen + 4 }, 10, false);
+		assert_true(span_equal(clean, SPAN("a")) || span_equal(clean,
+		    SPAN("a" E_ACUTE)) || span_equal(clean,
+		    SPAN("a" E_ACUTE "b")));
+	}
 	arena_release(&arena);
 }
 
