@@ -221,7 +221,8 @@ find_leaves(const struct message *message)
 		if (up == NULL)
 			break;		/* behind the first part */
 		leaves.doubtful = leaves.doubtful || part->broken ||
-		    part->doubtful;
+		    part->doubtful || (part_is_multipart(part) &&
+		    part->first_child == NULL);
 		if (is_signed(part))
 			break;
 		if (part->first_child != NULL || part_is_multipart(part))

@@ -136,6 +136,21 @@ is_token(struct span s)
 	return s.len > 0;
 }
 
+/* Does a quoted string in it never end? */
+static bool
+has_open_quote(struct span value)
+{
+	bool quoted = false;
+
+	for (size_t i = 0; i < value.len; i++) {
+		if (value.p[i] == '\\' && quoted)
+			i++;
+		else if (value.p[i] == '"')
+			quoted = !quoted;
+	}
+	return quoted;
+}
+
 /*
  * Do readers differ on how a part is to be read? They do where a field that
  * tells it stands twice, or is not written as RFC 2045 has it.
@@ -144,6 +159,7 @@ static bool
 is_doubtful(const struct part *part)
 {
 	static const char encoding[] = "Content-Transfer-Encoding";
+	struct span type = header_value(&part->headers, "Content-Type");
 	struct span coded = span_trim(header_value(&part->headers, encoding));
 	size_t slash = span_find_char(part->type, '/');
 
@@ -151,9 +167,10 @@ is_doubtful(const struct part *part)
 	    header_count(&part->headers, encoding) > 1 ||
 	    (coded.len > 0 && !is_token(coded)))
 		return true;
-	return header_value(&part->headers, "Content-Type").p != NULL &&
-	    (slash == SPAN_NONE || !is_token(span_first(part->type, slash)) ||
-	    !is_token(span_from(part->type, slash + 1)));
+	return type.p != NULL && (slash == SPAN_NONE ||
+	    !is_token(span_first(part->type, slash)) ||
+	    !is_token(span_from(part->type, slash + 1)) ||
+	    has_open_quote(type));
 }
 
 /* Reads the part's header block and what it says of the body. */

@@ -633,6 +633,8 @@ test_doubtful_leaves(void **state)
 		    "x=y\n"),
 		FIRST(TYPE("text")), FIRST(TYPE("")), FIRST(TYPE("text/")),
 		FIRST(TYPE("text plain")), FIRST(TYPE("text/plain/x")),
+		FIRST(TYPE("multipart/alternative; boundary=\"\"")),
+		FIRST(TYPE("text/html; charset=\"utf-8")),
 		/* The multiparts around the leaves. */
 		SYSTEM "MIME-Version: 1.0\n"
 		    TYPE("multipart/mixed; boundary=m")

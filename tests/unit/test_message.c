@@ -822,6 +822,8 @@ test_doubtful_parts(void **state)
 		{ "Content-Type: \"text/plain\"\n", true },
 		{ "Content-Type: text/plain, text/html\n", true },
 		{ "Content-Type: text/pl\304\205in\n", true },
+		{ "Content-Type: text/plain; charset=\"utf-8\n", true },
+		{ "Content-Type: text/plain; x=\"a\\\"b\"\n", false },
 		{ "Content-Transfer-Encoding: 8bit\n", false },
 		{ "Content-Transfer-Encoding: x-unknown\n", false },
 		{ "Content-Transfer-Encoding:\n", false },
