@@ -185,6 +185,32 @@ mailto_at_end(struct span line, struct span *address)
 	return address_dressed_at(span_from(line, at), address) > 0;
 }
 
+/* Verdicts by which Sendmail says only that a program of its own failed. */
+static const struct span empty_verdicts[] = {
+	SPAN_INIT("Service unavailable"), SPAN_INIT("unknown mailer error"),
+};
+
+/*
+ * The delivery program's own words, which stand above such a verdict:
+ * "mail.local: unknown user". Returns them with the verdict, or nothing.
+ */
+static struct span
+program_words(const struct reader *reader, struct span verdict,
+    struct span words)
+{
+	struct span above = reader->above;
+	size_t colon = span_find(above, SPAN(": "));
+	int code;
+
+	if (words_at_start(words, empty_verdicts, sizeof(empty_verdicts) /
+	    sizeof(empty_verdicts[0])) == NULL || colon == SPAN_NONE ||
+	    span_find_char(above, ' ') != colon + 1 ||
+	    reply_code_at(above, &code) > 0)
+		return SPAN_ABSENT;
+	return (struct span){ above.p,
+	    (size_t)(verdict.p + verdict.len - above.p) };
+}
+
 /*
  * Sendmail's verdict on an address, at the end of a session: the server's
  * own answer counts more than it, if there was one, and a reply in it more
@@ -201,8 +227,12 @@ take_verdict(struct reader *reader, struct span address, const char *line,
 	begin_note(reader, address, line, reply_code_at(words, &code) > 0 ?
 	    words.p : verdict.p);
 	m = find_mention(reader, address);
-	if (m == NULL || m->answer.len > 0 || reader->answer.len == 0)
+	if (m == NULL || m->answer.len > 0)
 		return;
+	if (reader->answer.len == 0) {
+		m->answer = program_words(reader, verdict, words);
+		return;
+	}
 	m->answer = reader->answer;
 	m->server = reader->server;
 	reader->answer = SPAN_ABSENT;
