@@ -41,8 +41,39 @@ is_one_slip(struct span a, struct span b)
 	    same(a.p[i + 1], b.p[i]);
 }
 
-/* A short name is near to many others: one slip says nothing there. */
-#define SHORTEST_NAME 4
+/*
+ * A short name is near to many others that exist: there only a slip behind
+ * its first dot, two swapped letters or a doubled one say something.
+ */
+#define SHORT_NAME 3
+
+static bool
+is_clear_slip(struct span name, struct span domain, size_t dot)
+{
+	size_t i = 0;
+
+	while (i < dot && i < domain.len && same(name.p[i], domain.p[i]))
+		i++;
+	if (i == dot)
+		return span_find_char(domain, '.') == dot ||
+		    span_find_char(domain, '.') == SPAN_NONE ||
+		    same(domain.p[dot], name.p[dot - 1]);
+	if (domain.len > name.len)
+		return i > 0 && same(domain.p[i], domain.p[i - 1]);
+	return domain.len == name.len && i + 1 < dot &&
+	    same(domain.p[i], name.p[i + 1]);
+}
+
+static bool
+is_likely_slip(struct span name, struct span domain)
+{
+	size_t dot = span_find_char(name, '.');
+
+	if (dot == SPAN_NONE || dot < SHORT_NAME ||
+	    !is_one_slip(name, domain))
+		return false;
+	return dot > SHORT_NAME || is_clear_slip(name, domain, dot);
+}
 
 static struct span
 find_in(const char *const *list, struct span domain, bool *known)
@@ -56,9 +87,7 @@ find_in(const char *const *list, struct span domain, bool *known)
 			*known = true;
 			return SPAN_ABSENT;
 		}
-		if (found.p == NULL && name.len - span_find_last_char(name,
-		    '.') < name.len && span_find_char(name, '.') >=
-		    SHORTEST_NAME - 1 && is_one_slip(name, domain))
+		if (found.p == NULL && is_likely_slip(name, domain))
 			found = name;
 	}
 	return found;
