@@ -197,6 +197,46 @@ class Client:
                        check=True, capture_output=True, timeout=60)
 
 
+def fail_each(daemon, client, name, kind, wanted, next_mail):
+    """Fails each allocation for one mail; returns faults, figures and the blocks it left."""
+    untouched = read(corpus(name)).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    faults, outcomes = [], Counter()
+    before = daemon.settle()
+    n = 0
+    while daemon.running() and n < 2000:
+        n += 1
+        daemon.fail_in(n, kind)
+        result, why = client.send(name)
+        daemon.settle()
+        failed = daemon.tally["failed"]
+        daemon.fail_in(0)
+        if failed == 0:
+            break
+        # Without an answer the mail server does as its default_action says.
+        outcome = ("no answer" if result is None else
+                   "annotated" if result == wanted[name] != untouched else
+                   "untouched" if result == untouched else
+                   "begun" if only_begun(untouched, result, wanted[name]) else
+                   "otherwise")
+        outcomes[outcome] += 1
+        if outcome == "otherwise":
+            faults.append(f"{kind} {n}: neither untouched nor annotated:\n" +
+                          difference(untouched, result))
+        if outcome == "no answer" and not any(
+                end in why for end in ("closed the connection", "Broken pipe", "reset by peer")):
+            faults.append(f"{kind} {n}: {why}")
+        following, why = client.send(next_mail)
+        if following != wanted[next_mail]:
+            faults.append(f"{kind} {n}: the next mail is not annotated: {why}")
+    after = daemon.settle()
+    if not daemon.running():
+        faults.append(f"the daemon ended at {kind} {n}: {last_line(daemon)}")
+        daemon.start()
+        after = before
+    figures = ", ".join(f"{n} {what}" for what, n in sorted(outcomes.items()))
+    return faults, f"{n - 1} mails: {figures}; blocks in use {before}, then {after}", after - before
+
+
 def test_daemon(program, shared, folder):
     """Each allocation that a mail needs fails in turn; the next mail is annotated all the same."""
     load = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(shared))),
@@ -211,53 +251,20 @@ def test_daemon(program, shared, folder):
             check(f"daemon, {name}: without failures", [] if wanted[name] is not None and
                   (wanted[name] != untouched) == bounce else [why])
         next_mail = MAILS[0]
-        # The first round is not judged by its blocks: the C library keeps some that are made
-        # once, and the stacks of a few threads that have ended. A leak shows again.
         client.crowd(next_mail)
-        judged = False
         for name in MAILS:
-            untouched = read(corpus(name)).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
             for kind in ("at", "from"):
-                faults, outcomes = [], Counter()
-                before = daemon.settle()
-                n = 0
-                while daemon.running() and n < 2000:
-                    n += 1
-                    daemon.fail_in(n, kind)
-                    result, why = client.send(name)
-                    daemon.settle()
-                    failed = daemon.tally["failed"]
-                    daemon.fail_in(0)
-                    if failed == 0:
-                        break
-                    # Without an answer the mail server does as its default_action says.
-                    outcome = ("no answer" if result is None else
-                               "annotated" if result == wanted[name] != untouched else
-                               "untouched" if result == untouched else
-                               "begun" if only_begun(untouched, result, wanted[name]) else
-                               "otherwise")
-                    outcomes[outcome] += 1
-                    if outcome == "otherwise":
-                        faults.append(f"{kind} {n}: neither untouched nor annotated:\n" +
-                                      difference(untouched, result))
-                    if outcome == "no answer" and not any(
-                            end in why for end in ("closed the connection", "Broken pipe",
-                                                   "reset by peer")):
-                        faults.append(f"{kind} {n}: {why}")
-                    following, why = client.send(next_mail)
-                    if following != wanted[next_mail]:
-                        faults.append(f"{kind} {n}: the next mail is not annotated: {why}")
-                after = daemon.settle()
-                if not daemon.running():
-                    faults.append(f"the daemon ended at {kind} {n}: {last_line(daemon)}")
-                    daemon.start()
-                elif after > before and judged:
-                    faults.append(f"{after - before} blocks leaked in {n} mails")
-                figures = ", ".join(f"{n} {what}" for what, n in sorted(outcomes.items()))
+                faults, figures, left = fail_each(daemon, client, name, kind, wanted, next_mail)
+                # Some blocks are made once and kept: by the C library, for the stacks of
+                # threads that ended, for a rule that was tried for the first time. A leak
+                # shows again.
+                if left > 0 and not faults:
+                    again = fail_each(daemon, client, name, kind, wanted, next_mail)
+                    faults += again[0]
+                    if again[2] > 0:
+                        faults.append(f"{left} blocks leaked, then {again[2]}")
                 what = "one allocation" if kind == "at" else "an allocation and all after it"
-                check(f"daemon, {name}: {what} fails", faults,
-                      f"{n - 1} mails: {figures}; blocks in use {before}, then {after}")
-            judged = True
+                check(f"daemon, {name}: {what} fails", faults, figures)
         test_reload(daemon, client, next_mail, wanted[next_mail])
         status = daemon.terminate()
         check("daemon: ends in good order afterwards", [] if status == 0 else [told(status)])
