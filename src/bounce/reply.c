@@ -92,7 +92,7 @@ status_find(struct span s)
 	struct status status;
 
 	for (size_t at = 0; at + 5 <= s.len; at++)
-		if ((at == 0 || opens_word(s.p[at - 1]) ||
+		if (s.p[at + 1] == '.' && (at == 0 || opens_word(s.p[at - 1]) ||
 		    s.p[at - 1] == '-') &&
 		    status_at(span_from(s, at), &status) > 0)
 			return status;

@@ -161,7 +161,8 @@ charset_is_ascii(struct span text)
 bool
 charset_is_utf8(struct span text)
 {
-	return u8_check((const uint8_t *)text.p, text.len) == NULL;
+	return charset_is_ascii(text) ||
+	    u8_check((const uint8_t *)text.p, text.len) == NULL;
 }
 
 struct span

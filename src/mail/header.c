@@ -102,7 +102,8 @@ header_next(const struct header_list *list, const char *name,
 	struct span wanted = span_of(name);
 
 	for (; i < list->n; i++)
-		if (span_equal_nocase(list->v[i].name, wanted))
+		if (list->v[i].name.len == wanted.len &&
+		    span_equal_nocase(list->v[i].name, wanted))
 			return &list->v[i];
 	return NULL;
 }
