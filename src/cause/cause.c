@@ -99,10 +99,11 @@ cause_find(struct finding *finding, struct matcher *matcher,
 	};
 
 	*finding = (struct finding){ .cause = unnamed };
-	/* A message that failed was not refused by a code of success. */
+	/* What failed was not refused by a code of success. */
 	if (recipient->action != ACTION_NONE && evidence.code < 400)
 		evidence.code = 0;
-	if (recipient->action != ACTION_NONE && evidence.status.class == 2)
+	if ((recipient->action != ACTION_NONE || evidence.code >= 400) &&
+	    evidence.status.class == 2)
 		evidence.status = (struct status){ 0, 0, 0 };
 	if (recipient->action >= ACTION_DELIVERED) {
 		finding->cause = cause_by_id(matcher->causes,

@@ -104,20 +104,31 @@ print_json(struct explained *e)
 }
 
 static void
+print_span(struct span span)
+{
+	fwrite(span.p, 1, span.len, stdout);
+}
+
+static void
 print_explained(struct explain_call *call, struct explained *e)
 {
-	struct span out;
+	bool first = call->printed++ == 0;
 
-	if (call->format == FORMAT_JSON) {
+	switch (call->format) {
+	case FORMAT_JSON:
 		print_json(e);
-		return;
+		break;
+	case FORMAT_HTML:
+		if (first)
+			print_span(html_head(e->arena, &e->explanation));
+		print_span(html_entry(e->arena, &e->explanation,
+		    e->recipient.reply));
+		break;
+	case FORMAT_TEXT:
+		if (!first)
+			putchar('\n');
+		print_span(text_render(e->arena, &e->explanation));
 	}
-	out = call->format == FORMAT_HTML ?
-	    html_document(e->arena, &e->explanation, e->recipient.reply) :
-	    text_render(e->arena, &e->explanation);
-	if (call->printed++ > 0 && call->format == FORMAT_TEXT)
-		putchar('\n');
-	fwrite(out.p, 1, out.len, stdout);
 }
 
 static bool
@@ -229,6 +240,8 @@ command_explain(int argc, char **argv)
 	for (int i = first; ok && i < argc; i++)
 		ok = explain_one(&call, span_of(argv[i]),
 		    span_of(call.server));
+	if (call.format == FORMAT_HTML && call.printed > 0)
+		fputs(HTML_END, stdout);
 	settings_free(settings);
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -134,12 +134,25 @@ tell_digits(const struct teller *teller, struct texts *texts,
 		snprintf(key, sizeof(key), "digit.first.%u",
 		    recipient->status.class);
 		add_sentence(teller, texts, phrase(&teller->phrases, key));
+		/* Subjects are about what failed. */
 		snprintf(key, sizeof(key), "status.subject.%u",
 		    recipient->status.subject);
-		add_sentence(teller, texts, phrase(&teller->phrases, key));
+		if (recipient->status.class != 2)
+			add_sentence(teller, texts,
+			    phrase(&teller->phrases, key));
 	}
 	if (texts->n == 0)
 		add_text(texts, phrase(&teller->phrases, "unknown.why"));
+}
+
+/*
+ * Has the status a text of its own? X.2.2 and the like say what failed, and
+ * with class 2 nothing did; only X.1.5 ("address valid") is about success.
+ */
+static bool
+has_status_text(struct status status)
+{
+	return status.class != 2 || (status.subject == 1 && status.detail == 5);
 }
 
 /*
@@ -150,18 +163,20 @@ static void
 tell_why(const struct teller *teller, struct texts *texts,
     const struct recipient *recipient, const struct finding *finding)
 {
+	bool by_status = finding->decided_by == DECIDED_BY_STATUS &&
+	    finding->rule != NULL && finding->rule->from == NULL;
+	bool by_code = finding->decided_by == DECIDED_BY_CODE;
 	struct texts why = { .n = 0 };
 	char key[32] = "";
 
-	if (finding->decided_by == DECIDED_BY_STATUS &&
-	    finding->rule != NULL && finding->rule->from == NULL)
+	if (by_status && has_status_text(recipient->status))
 		snprintf(key, sizeof(key), "status.%u.%u",
 		    recipient->status.subject, recipient->status.detail);
-	else if (finding->decided_by == DECIDED_BY_CODE)
+	else if (by_code || (by_status && recipient->code != 0))
 		snprintf(key, sizeof(key), "code.%d", recipient->code);
 	if (key[0] != '\0')
 		add_text(&why, phrase(&teller->phrases, key));
-	if (why.n == 0 && (key[0] != '\0' ||
+	if (why.n == 0 && (by_status || by_code ||
 	    finding->decided_by == DECIDED_BY_NONE))
 		tell_digits(teller, &why, recipient);
 	if (why.n == 0)

@@ -283,6 +283,32 @@ html_render(struct arena *arena, const struct explanation *explanation)
 	return sanitize_lines(arena, buf_span(&out));
 }
 
+static void
+add_head(struct buf *out, const struct explanation *explanation)
+{
+	buf_add_string(out, "<!DOCTYPE html>\n<html");
+	add_language(out, explanation);
+	buf_add_string(out, ">\n<head>\n<meta charset=\"utf-8\">\n"
+	    "<meta name=\"viewport\"\n"
+	    "content=\"width=device-width, initial-scale=1\">\n<title>");
+	add_escaped(out, explanation->title);
+	buf_add_string(out, "</title>\n</head>\n<body>\n");
+}
+
+static void
+add_entry(struct buf *out, const struct explanation *explanation,
+    struct span notice)
+{
+	add_card(out, explanation);
+	if (notice.len == 0)
+		return;
+	buf_add_string(out, "<pre lang=\"\" dir=\"auto\"");
+	add_style(out, NOTICE, NULL);
+	buf_add_string(out, ">");
+	add_escaped(out, notice);
+	buf_add_string(out, "</pre>\n");
+}
+
 struct span
 html_document(struct arena *arena, const struct explanation *explanation,
     struct span notice)
@@ -290,21 +316,29 @@ html_document(struct arena *arena, const struct explanation *explanation,
 	struct buf out;
 
 	buf_init(&out, arena);
-	buf_add_string(&out, "<!DOCTYPE html>\n<html");
-	add_language(&out, explanation);
-	buf_add_string(&out, ">\n<head>\n<meta charset=\"utf-8\">\n"
-	    "<meta name=\"viewport\"\n"
-	    "content=\"width=device-width, initial-scale=1\">\n<title>");
-	add_escaped(&out, explanation->title);
-	buf_add_string(&out, "</title>\n</head>\n<body>\n");
-	add_card(&out, explanation);
-	if (notice.len > 0) {
-		buf_add_string(&out, "<pre lang=\"\" dir=\"auto\"");
-		add_style(&out, NOTICE, NULL);
-		buf_add_string(&out, ">");
-		add_escaped(&out, notice);
-		buf_add_string(&out, "</pre>\n");
-	}
-	buf_add_string(&out, "</body>\n</html>\n");
+	add_head(&out, explanation);
+	add_entry(&out, explanation, notice);
+	buf_add_string(&out, HTML_END);
+	return sanitize_lines(arena, buf_span(&out));
+}
+
+struct span
+html_head(struct arena *arena, const struct explanation *explanation)
+{
+	struct buf out;
+
+	buf_init(&out, arena);
+	add_head(&out, explanation);
+	return sanitize_lines(arena, buf_span(&out));
+}
+
+struct span
+html_entry(struct arena *arena, const struct explanation *explanation,
+    struct span notice)
+{
+	struct buf out;
+
+	buf_init(&out, arena);
+	add_entry(&out, explanation, notice);
 	return sanitize_lines(arena, buf_span(&out));
 }

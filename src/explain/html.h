@@ -26,4 +26,14 @@ struct span html_render(struct arena *arena,
 struct span html_document(struct arena *arena,
     const struct explanation *explanation, struct span notice);
 
+/*
+ * The same in pieces, for several explanations in one document: its head with
+ * the title of the first one, an entry each, HTML_END.
+ */
+struct span html_head(struct arena *arena,
+    const struct explanation *explanation);
+struct span html_entry(struct arena *arena,
+    const struct explanation *explanation, struct span notice);
+#define HTML_END "</body>\n</html>\n"
+
 #endif
