@@ -361,8 +361,42 @@ check_names(struct book *book, struct faults *faults)
 			    v[i]->name, v[i - 1]->file, v[i - 1]->line);
 }
 
+static bool
+has_blocklist(const struct rule_book *book, const char *name)
+{
+	for (size_t i = 0; book != NULL && i < book->nblocklists; i++)
+		if (strcmp(book->blocklists[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Leaves out rules whose block list is in neither book. */
+static void
+check_blocklists(struct book *book, const struct rule_book *below,
+    struct faults *faults)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < book->rules.nrules; i++) {
+		const struct rule *rule = &book->sorted[i];
+
+		if (rule->blocklist == NULL ||
+		    has_blocklist(&book->rules, rule->blocklist) ||
+		    has_blocklist(below, rule->blocklist)) {
+			book->sorted[n++] = *rule;
+			continue;
+		}
+		fault_tell(faults, rule->file, rule->line,
+		    "rule %s: there is no blocklist %s", rule->name,
+		    rule->blocklist);
+		faults->skipped++;
+	}
+	book->rules.nrules = n;
+}
+
 bool
-book_read_rules(struct book *book, const char *path, struct faults *faults)
+book_read_rules(struct book *book, const char *path,
+    const struct rule_book *below, struct faults *faults)
 {
 	size_t before = faults->n;
 	struct stat st;
@@ -379,6 +413,7 @@ book_read_rules(struct book *book, const char *path, struct faults *faults)
 		qsort(book->sorted, book->rules.nrules,
 		    sizeof(*book->sorted), compare_rules);
 		check_names(book, faults);
+		check_blocklists(book, below, faults);
 	}
 	if (book->arena.failed)
 		fault_tell(faults, path, 0, "out of memory");

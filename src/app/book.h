@@ -31,10 +31,11 @@ bool book_read_causes(struct book *book, const char *path,
 /*
  * Reads a rule file, or every *.conf of a folder, and puts the rules into
  * the order in which they are tried: priority, file name, place in the file.
+ * Rules may name block lists of this book and of below (NULL: there is none).
  * A faulty rule is told and left out, the others are read; false if any
  * fault was told.
  */
 bool book_read_rules(struct book *book, const char *path,
-    struct faults *faults);
+    const struct rule_book *below, struct faults *faults);
 
 #endif

@@ -93,6 +93,8 @@ struct scan {
 	struct span rest;
 	unsigned line;
 	unsigned opened;		/* line of the innermost '{' */
+	unsigned *sections;		/* lines on which sections begin */
+	size_t nsections;
 	size_t depth;
 	bool list[DEPTH + 1];		/* is this '{' a list's? */
 	struct span options[DEPTH + 1][OPTIONS];
@@ -231,6 +233,8 @@ scan_brace(struct scan *scan, char before)
 		scan->list[scan->depth] = before == '=';
 		scan->noptions[scan->depth] = 0;
 		scan->opened = scan->line;
+		if (scan->depth == 1 && !scan->list[1])
+			scan->sections[scan->nsections++] = scan->line;
 		return true;
 	}
 	if (scan->depth == 0) {
@@ -244,18 +248,11 @@ scan_brace(struct scan *scan, char before)
 
 /* Finds what libconfuse would let pass. */
 static bool
-check_text(const char *path, char *text, size_t len, struct faults *faults)
+scan_text(struct scan *scan)
 {
-	struct scan *scan = calloc(1, sizeof(*scan));
-	bool ok = scan != NULL;
+	bool ok = true;
 	char before = '\0';
 
-	if (scan == NULL) {
-		fault_tell(faults, path, 0, "out of memory");
-		return false;
-	}
-	*scan = (struct scan){ .path = path, .faults = faults,
-	    .end = text + len, .rest = { text, len }, .line = 1 };
 	while (ok && scan->rest.len > 0) {
 		char c = scan->rest.p[0];
 
@@ -277,12 +274,58 @@ check_text(const char *path, char *text, size_t len, struct faults *faults)
 		before = c;
 	}
 	if (ok && scan->depth > 0) {
-		fault_tell(faults, path, scan->opened,
+		fault_tell(scan->faults, scan->path, scan->opened,
 		    "the section that begins here is not closed");
 		ok = false;
 	}
-	free(scan);
 	return ok;
+}
+
+/* Returns a scan of the text, which scan_free() frees; NULL without memory. */
+static struct scan *
+scan_new(const char *path, char *text, size_t len, struct faults *faults)
+{
+	struct scan *scan = calloc(1, sizeof(*scan));
+	size_t braces = 0;
+
+	if (scan == NULL)
+		return NULL;
+	for (size_t i = 0; i < len; i++)
+		braces += text[i] == '{';
+	*scan = (struct scan){ .path = path, .faults = faults,
+	    .end = text + len, .rest = { text, len }, .line = 1,
+	    .sections = calloc(braces + 1, sizeof(*scan->sections)) };
+	if (scan->sections != NULL)
+		return scan;
+	free(scan);
+	return NULL;
+}
+
+static void
+scan_free(struct scan *scan)
+{
+	free(scan->sections);
+	free(scan);
+}
+
+/* libconfuse gives a section the line on which it ends. */
+static void
+correct_lines(cfg_t *cfg, const struct scan *scan)
+{
+	for (cfg_opt_t *opt = cfg->opts; opt->name != NULL; opt++) {
+		size_t at = 0;
+
+		for (unsigned i = 0; opt->type == CFGT_SEC &&
+		    i < cfg_opt_size(opt); i++) {
+			cfg_t *section = cfg_opt_getnsec(opt, i);
+
+			while (at + 1 < scan->nsections &&
+			    scan->sections[at + 1] <= (unsigned)section->line)
+				at++;
+			if (at < scan->nsections)
+				section->line = (int)scan->sections[at];
+		}
+	}
 }
 
 static cfg_t *
@@ -315,6 +358,26 @@ parse_text(cfg_opt_t *opts, const char *path, char *text, size_t len,
 	return NULL;
 }
 
+/* Parses a text that has neither NUL bytes nor a byte order mark. */
+static cfg_t *
+parse_checked(cfg_opt_t *opts, const char *path, char *text, size_t len,
+    void (*prepare)(cfg_t *cfg), struct faults *faults)
+{
+	struct scan *scan = scan_new(path, text, len, faults);
+	cfg_t *cfg = NULL;
+
+	if (scan == NULL) {
+		fault_tell(faults, path, 0, "out of memory");
+		return NULL;
+	}
+	if (scan_text(scan))
+		cfg = parse_text(opts, path, text, len, prepare, faults);
+	if (cfg != NULL)
+		correct_lines(cfg, scan);
+	scan_free(scan);
+	return cfg;
+}
+
 static unsigned
 line_of(const char *text, const char *at)
 {
@@ -342,8 +405,8 @@ conf_parse(cfg_opt_t *opts, const char *path, void (*prepare)(cfg_t *cfg),
 	else if (len >= 3 && memcmp(text, "\357\273\277", 3) == 0)
 		fault_tell(faults, path, 1, "it begins with a byte order "
 		    "mark; save it as UTF-8 without one");
-	else if (check_text(path, text, len, faults))
-		cfg = parse_text(opts, path, text, len, prepare, faults);
+	else
+		cfg = parse_checked(opts, path, text, len, prepare, faults);
 	free(text);
 	if (cfg == NULL && faults->n == before)
 		fault_tell(faults, path, 0, "it cannot be read");

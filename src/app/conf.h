@@ -28,8 +28,9 @@ void fault_tell(struct faults *faults, const char *file, unsigned line,
 /*
  * Parses a file by opts, after prepare (may be NULL) set its validators,
  * into a cfg_t that the caller frees with cfg_free(); NULL after telling what
- * is wrong. One call at a time in a process, since
- * libconfuse's scanner is global: callers hold conf_lock().
+ * is wrong. The line of a section is the one on which it begins. One call at
+ * a time in a process, since libconfuse's scanner is global: callers hold
+ * conf_lock().
  */
 cfg_t *conf_parse(cfg_opt_t *opts, const char *path,
     void (*prepare)(cfg_t *cfg), struct faults *faults);

@@ -212,7 +212,7 @@ main(int argc, char **argv)
 	}
 	book_init(&book);
 	ok = book_read_causes(&book, argv[1], &faults) &&
-	    book_read_rules(&book, argv[2], &faults);
+	    book_read_rules(&book, argv[2], NULL, &faults);
 	puts("/* Made by mkdefaults from conf/; do not edit. */\n"
 	    "#include \"app/defaults.h\"\n");
 	if (ok)

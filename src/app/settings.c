@@ -512,7 +512,8 @@ make_rules(struct making *making)
 	const char *path = making->settings->rules;
 
 	if (path[0] != '\0') {
-		book_read_rules(&memory->book, path, making->faults);
+		book_read_rules(&memory->book, path, &default_book,
+		    making->faults);
 		add_rules(making, &memory->book.rules, true);
 	}
 	add_rules(making, &default_book, making->check);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/ascii.h"
+#include "bounce/words.h"
 
 static enum rule_level
 level_of(const struct rule *rule)
@@ -109,19 +110,52 @@ status_pattern_is_valid(const char *pattern)
 	return dots == 2 && digits > 0;
 }
 
+/* A class that no status has ("9.1.1") would never match. */
+static bool
+status_pattern_has_class(const char *pattern)
+{
+	return pattern[1] == '.' && strchr("*245", pattern[0]) != NULL;
+}
+
+static const char *
+statuses_fault(const char *const *status)
+{
+	for (; status != NULL && *status != NULL; status++) {
+		if (!status_pattern_is_valid(*status))
+			return "a status is not of the form 5.7.1 or *.7.1";
+		if (!status_pattern_has_class(*status))
+			return "a status begins with none of 2, 4, 5 and *";
+	}
+	return NULL;
+}
+
+/* Is it a mail system that notices are told by? */
+static bool
+system_is_known(const char *system)
+{
+	for (size_t i = 0; i < nsentences + nsubjects; i++) {
+		const char *known = i < nsentences ? sentences[i].system :
+		    subjects[i - nsentences].system;
+
+		if (known != NULL && strcmp(known, system) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Returns what makes a rule unusable, NULL if it is in order. */
 static const char *
 rule_fault(const struct rule *rule, bool check, char *error, size_t size)
 {
+	const char *fault = statuses_fault(rule->status);
+
 	if (rule->text == NULL && rule->status == NULL &&
 	    rule->code == NULL && rule->system == NULL)
 		return "it has neither text nor status nor code nor system";
-	for (size_t i = 0; rule->status != NULL && rule->status[i] != NULL;
-	    i++)
-		if (!status_pattern_is_valid(rule->status[i]))
-			return "a status is not of the form 5.7.1 or *.7.1";
-	if (!check || rule->text == NULL)
-		return NULL;
+	if (rule->system != NULL && !system_is_known(rule->system))
+		return "its system is not known";
+	if (fault != NULL || !check || rule->text == NULL)
+		return fault;
 	return pattern_fault(rule, error, size);
 }
 

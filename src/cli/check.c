@@ -90,24 +90,33 @@ check_rules(struct checking *checking, const struct ruleset *set)
 
 /* Texts that each cause has in each language. */
 static const char *const needed[] = { "title", "why" };
+#define NAMED 3		/* so many missing texts are named */
 
+/* Tells in one line what texts a language lacks. */
 static void
-check_cause_texts(struct checking *checking, const struct cause *cause)
+check_language(struct checking *checking, const struct language *language)
 {
-	const struct languages *languages =
-	    &checking->settings->annotator.languages;
-	char key[100];
+	const struct annotator *annotator = &checking->settings->annotator;
+	char key[100], names[300] = "";
+	size_t missing = 0, len = 0;
 
-	for (size_t i = 0; i < languages->n; i++)
+	for (size_t i = 0; i < annotator->ncauses; i++)
 		for (size_t k = 0; k < sizeof(needed) / sizeof(needed[0]);
 		    k++) {
-			snprintf(key, sizeof(key), "%s.%s", cause->id,
-			    needed[k]);
-			if (language_own_text(&languages->v[i], key).p == NULL)
-				fault_tell(&checking->faults,
-				    languages->v[i].tag, 0,
-				    "the text %s is missing", key);
+			snprintf(key, sizeof(key), "%s.%s",
+			    annotator->causes[i].id, needed[k]);
+			if (language_own_text(language, key).p != NULL)
+				continue;
+			if (missing++ < NAMED && len < sizeof(names))
+				len += (size_t)snprintf(names + len,
+				    sizeof(names) - len, "%s%s",
+				    len > 0 ? ", " : "", key);
 		}
+	if (missing > 0)
+		fault_tell(&checking->faults, language->tag, 0,
+		    "%zu text%s missing: %s%s", missing,
+		    missing == 1 ? " is" : "s are", names,
+		    missing > NAMED ? ", ..." : "");
 }
 
 /* Does some rule of the cause catch the parameter, or name a list? */
@@ -158,10 +167,10 @@ check_all(struct checking *checking)
 
 	for (size_t i = 0; i < annotator->nrules; i++)
 		check_rules(checking, annotator->rules[i]);
-	for (size_t i = 0; i < annotator->ncauses; i++) {
-		check_cause_texts(checking, &annotator->causes[i]);
+	for (size_t i = 0; i < annotator->languages.n; i++)
+		check_language(checking, &annotator->languages.v[i]);
+	for (size_t i = 0; i < annotator->ncauses; i++)
 		check_parameters(checking, &annotator->causes[i]);
-	}
 }
 
 int

@@ -540,6 +540,25 @@ def explain_as_html():
 
 
 @group
+def explain_several_as_html():
+    """Several replies make one page, in their order."""
+    replies = ["552 5.2.2 Mailbox full", "550 High probability of spam", "421"]
+    for name, result in (("as words", run("explain", "--html", *replies)),
+                         ("a line each", run("explain", "--html",
+                                             stdin="\n".join(replies).encode()))):
+        page = result.stdout.decode("utf-8")
+        tags = Tags(page)
+        places = [page.find(reply) for reply in replies]
+        check(f"explain: --html of several replies is one page, {name}",
+              result.returncode == 0 and page.count("<!DOCTYPE") == 1 and
+              page.count("</html>") == 1 and tags.seen.count("html") == 1 and not tags.open and
+              not tags.faults and -1 not in places and places == sorted(places), page[:300])
+    result = run("explain", "--html", stdin=b"")
+    check("explain: --html of nothing is nothing", result.returncode == 0 and
+          not result.stdout, told(result))
+
+
+@group
 def explain_phrases():
     """The 550 phrases, whatever stands before and behind them."""
     for reply, cause in PHRASES:
@@ -600,6 +619,15 @@ def explain_is_no_alarm():
               texts["result.failed.none"] not in answer["text"] and
               texts["heading.fix"] not in answer["text"] and
               texts["heading.steps"] not in answer["text"], answer["text"])
+    for reply in ("2.2.2", "2.1.1", "2.7.1"):
+        text = explain(reply)[0]["text"]
+        check(f"explain: {reply} is success and nothing more", flat(text) == flat(" ".join(
+            texts[key] for key in ("delivered.title", "heading.happened", "digit.first.2"))), text)
+    text = explain("250 2.2.2 Ok")[0]["text"]
+    check("explain: 250 2.2.2 says what 250 says", flat(texts["code.250"]) in flat(text), text)
+    answer = explain("452 2.2.2 Mailbox full")[0]
+    check("explain: a code of failure beats a status of success",
+          answer["cause"] == "mailbox-full", answer)
     for code in ("454", "530", "535"):
         text = explain(code)[0]["text"]
         check(f"explain: {code} speaks of the password", "password" in text, text)
@@ -870,30 +898,36 @@ GOOD_REPLY = "550 High probability of spam, blue banana"  # a built-in rule fits
 # and whether the good rule stays in force (a file that is no rule file at all cannot be used).
 RULE_FAULTS = (
     ("a pattern that does not compile", "rule bad {\n\ttext = 'a(b'\n\tcause = greylisted\n"
-     "\texample = 'ab'\n}\n", 0, "bad.*parenthes", True),
-    ("an unknown cause", "rule bad {\n\ttext = 'ab'\n\tcause = nosuch\n\texample = 'ab'\n}\n", 0,
+     "\texample = 'ab'\n}\n", 1, "bad.*parenthes", True),
+    ("an unknown cause", "rule bad {\n\ttext = 'ab'\n\tcause = nosuch\n\texample = 'ab'\n}\n", 1,
      "bad.*cause", True),
-    ("no cause", "rule bad {\n\ttext = 'ab'\n\texample = 'ab'\n}\n", 0, "bad.*cause", True),
+    ("no cause", "rule bad {\n\ttext = 'ab'\n\texample = 'ab'\n}\n", 1, "bad.*cause", True),
     ("an unknown group", "rule bad {\n\ttext = '(?<color>ab)'\n\tcause = greylisted\n"
-     "\texample = 'ab'\n}\n", 0, "bad.*group", True),
-    ("no example", "rule bad {\n\ttext = 'ab'\n\tcause = greylisted\n}\n", 0, "bad.*example", True),
+     "\texample = 'ab'\n}\n", 1, "bad.*group", True),
+    ("no example", "rule bad {\n\ttext = 'ab'\n\tcause = greylisted\n}\n", 1, "bad.*example", True),
     ("an example that does not match", "rule bad {\n\ttext = 'ab'\n\tcause = greylisted\n"
-     "\texample = {'ab', 'cd'}\n}\n", 0, "bad.*match.*cd", True),
+     "\texample = {'ab', 'cd'}\n}\n", 1, "bad.*match.*cd", True),
     ("a pattern beyond the match limit", "rule bad {\n\ttext = '(a+)+$'\n\tcause = greylisted\n"
-     "\texample = '550 " + "a" * 40 + "b'\n}\n", 0, "bad", True),
+     "\texample = '550 " + "a" * 40 + "b'\n}\n", 1, "bad", True),
     ("an example that an earlier rule takes", "rule bad {\n\ttext = 'banana'\n"
      "\tcause = greylisted\n\texample = '550 blue banana'\n}\n", 0, "good.*bad", True),
-    ("a status with letters", "rule bad {\n\tstatus = '5.x.1'\n\tcause = greylisted\n}\n", 0,
+    ("a status with letters", "rule bad {\n\tstatus = '5.x.1'\n\tcause = greylisted\n}\n", 1,
      "bad.*status", True),
-    ("a status of two numbers", "rule bad {\n\tstatus = '5.7'\n\tcause = greylisted\n}\n", 0,
+    ("a status of two numbers", "rule bad {\n\tstatus = '5.7'\n\tcause = greylisted\n}\n", 1,
      "bad.*status", True),
     ("a status with an empty number", "rule bad {\n\tstatus = '5..7'\n\tcause = greylisted\n}\n",
-     0, "bad.*status", True),
-    ("a code that is none", "rule bad {\n\tcode = 199\n\tcause = greylisted\n}\n", 0, "bad.*code",
+     1, "bad.*status", True),
+    ("a status of no class", "rule bad {\n\tstatus = '9.1.1'\n\tcause = greylisted\n}\n", 1,
+     "bad.*status.*2, 4, 5", True),
+    ("an unknown system", "rule bad {\n\tsystem = 'nosuch'\n\tcause = greylisted\n}\n", 1,
+     "bad.*system", True),
+    ("an unknown block list", "rule bad {\n\ttext = 'ab'\n\tcause = server-blocklisted\n"
+     "\tblocklist = nosuch\n\texample = 'ab'\n}\n", 1, "bad.*blocklist nosuch", True),
+    ("a code that is none", "rule bad {\n\tcode = 199\n\tcause = greylisted\n}\n", 1, "bad.*code",
      True),
-    ("a rule that asks for nothing", "rule bad {\n\tcause = greylisted\n}\n", 0, "bad", True),
+    ("a rule that asks for nothing", "rule bad {\n\tcause = greylisted\n}\n", 1, "bad", True),
     ("from, but no server for the example", "rule bad {\n\ttext = 'ab'\n\tfrom = '*.example.com'\n"
-     "\tcause = greylisted\n\texample = 'ab'\n}\n", 0, "bad.*server", True),
+     "\tcause = greylisted\n\texample = 'ab'\n}\n", 1, "bad.*server", True),
     ("a name that is there already", "rule good {\n\ttext = 'ab'\n\tcause = greylisted\n"
      "\texample = 'ab'\n}\n", 0, "good", False),
     ("a rule without a name", "rule {\n\ttext = 'ab'\n}\n", 0, "title|name", False),
@@ -1077,6 +1111,12 @@ def check_own_texts():
         check(f"explain: one text of one's own in {tag}", own in lines, told(result))
         check(f"explain: the other texts of {tag} are the built-in ones",
               read_texts(built_in)["heading.fix"] in lines, told(result))
+    result = run("check", settings=settings)
+    lines = result.stderr.decode("utf-8").splitlines()
+    check("check: a language without texts is told in one line, with the first of them",
+          result.returncode == 1 and len(lines) == 1 and re.match(
+              r"whybounce: xx: \d+ texts are missing: ([\w.-]+, ){3}\.\.\.$", lines[0]),
+          told(result))
     broken = write("texts-broken/pl.mo", "this is no catalogue")
     result = run("explain", "421", settings=f'texts = "{os.path.dirname(broken)}"\n')
     check("explain: a broken catalogue is told", result.returncode == 1 and

@@ -121,7 +121,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	write_file(data, size);
 	book_init(&book);
 	conf_lock();
-	good = book_read_rules(&book, size % 2 ? path : folder, &faults);
+	good = book_read_rules(&book, size % 2 ? path : folder, NULL,
+	    &faults);
 	conf_unlock();
 	CHECK(good == (faults.n == 0));
 	check_order(&book.rules);

@@ -427,11 +427,11 @@ static void
 test_system(void **state)
 {
 	static const struct rule rules[] = {
-		{ .name = "groups", .system = "groups",
+		{ .name = "googlegroups", .system = "googlegroups",
 		  .cause = "list-refusal" },
 	};
 	static const struct rule_book book = { .rules = rules, .nrules = 1 };
-	struct report report = { .system = "groups" };
+	struct report report = { .system = "googlegroups" };
 	struct builtin *b = *state;
 	struct ruleset *own = ruleset_new(&book, default_book.causes,
 	    default_book.ncauses, true, NULL, NULL);
