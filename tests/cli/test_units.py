@@ -141,6 +141,16 @@ def test_paths():
         os.path.exists(f"{ROOT}/src/man/{page}.{section}") for page, section in pages), pages)
 
 
+def test_chroot():
+    """A socket for a chrooted Postfix may lie where the documents put it."""
+    allowed = re.findall(r"-(\S+)", dict(settings_of(read(UNIT)))["ReadWritePaths"])
+    for name in ("README", "contrib/debian/README.Debian"):
+        folders = set(re.findall(r'^ *socket = "unix:(/var/\S+)/[^/\s]+"$',
+                                 read(os.path.join(ROOT, name)), re.M))
+        check(f"{name}: the unit may write where it puts the socket",
+              folders and folders <= set(allowed), f"{folders} {allowed}")
+
+
 def test_names():
     """The unit agrees with the settings and with the programs."""
     unit = dict(settings_of(read(UNIT)))
@@ -442,7 +452,7 @@ def main():
         sys.exit(__doc__)
     program = sys.argv[2] if len(sys.argv) > 2 else os.path.join(ROOT, "build", "whybounced")
     with tempfile.TemporaryDirectory(prefix="whybounce-units-") as folder:
-        for function, words in ((test_exposure, []), (test_paths, []), (test_names, []),
+        for function, words in ((test_exposure, []), (test_paths, []), (test_chroot, []), (test_names, []),
                                 (test_verify, [folder]), (test_scripts, []),
                                 (test_confined, [program])):
             try:

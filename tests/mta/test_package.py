@@ -295,8 +295,7 @@ def look(package):
           all(mode[8] == "-" and mode[5] == "-" and "s" not in mode[:10] and
               mode.endswith(" root/root") for mode in files.values()), listed)
     others = [path for path in files if path not in wanted and
-              not path.startswith(("/usr/share/doc/whybounced/", "/usr/share/whybounced/",
-                                   os.path.dirname(wanted[3]) + "/whybounced.service.d/"))]
+              not path.startswith(("/usr/share/doc/whybounced/", "/usr/share/whybounced/"))]
     check("and nothing else", not others, others)
     conffiles = call("dpkg-deb", "--info", package, "conffiles").stdout.split()
     check("the settings are its only conffile", conffiles == [SETTINGS], conffiles)
