@@ -18,9 +18,12 @@ import resource
 import subprocess
 import sys
 import tempfile
-import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.append(os.path.join(ROOT, "tests"))
+sys.dont_write_bytecode = True
+from tap import attempt, check, finish, told  # noqa: E402
+
 CORPUS = sorted(glob.glob(os.path.join(ROOT, "tests", "corpus", "*.eml")))
 LANGUAGES = sorted(os.path.basename(path)[:-3]
                    for path in glob.glob(os.path.join(ROOT, "conf", "lang", "*.po")))
@@ -30,7 +33,6 @@ TEMPORARY = 75
 PROGRAM = None
 FOLDER = None  # for files of the tests, removed at the end
 GROUPS = []
-counts = {True: 0, False: 0}
 
 
 # --- Running and telling
@@ -39,18 +41,6 @@ def group(function):
     """Registers a function of tests; one that breaks is one failed test."""
     GROUPS.append(function)
     return function
-
-
-def check(name, passed, detail=""):
-    """Prints one result, with the detail if it failed."""
-    passed = bool(passed)
-    counts[passed] += 1
-    print(f"{'ok' if passed else 'not ok'} {sum(counts.values())} - {name}")
-    if not passed:
-        for line in str(detail).splitlines()[:8]:
-            print(f"#   {line[:300]}")
-    sys.stdout.flush()
-    return passed
 
 
 def write(name, content):
@@ -82,12 +72,6 @@ def run(command, *arguments, settings="", stdin=b"", **options):
         options["stdin"] = stdin
     return subprocess.run(call(command, arguments, settings), stderr=subprocess.PIPE, timeout=120,
                           check=False, **options)
-
-
-def told(result):
-    """What a program said and how it ended, for the detail of a failed test."""
-    said = result.stderr + (result.stdout or b"")[:1500]
-    return f"exit status {result.returncode}\n{said.decode('utf-8', 'replace')}"
 
 
 def objects(result):
@@ -1178,12 +1162,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="whybounce-test-") as folder:
         FOLDER = folder
         for tests in GROUPS:
-            try:
-                tests()
-            except Exception:
-                check(f"{tests.__name__} breaks", False, traceback.format_exc())
-    print(f"1..{sum(counts.values())}")
-    return 1 if counts[False] else 0
+            attempt(tests)
+    return finish()
 
 
 if __name__ == "__main__":

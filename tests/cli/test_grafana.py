@@ -2,29 +2,28 @@
 """The dashboard contrib/grafana/whybounced.json asks only for what the daemon writes.
 
 Metric names, label names and fixed label values in its queries are looked up in
-src/app/metrics.c, and every metric there must be shown. Prints TAP, exits 1 on failure.
+src/app/metrics.c, and every metric there must be shown. Prometheus' own promtool reads every
+query. Prints TAP, exits 1 on failure.
 """
 
 import json
 import os
 import re
+import subprocess
 import sys
+import tempfile
 
-CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-DASHBOARD = os.path.join(CHECKOUT, "contrib", "grafana", "whybounced.json")
-SOURCE = os.path.join(CHECKOUT, "src", "app", "metrics.c")
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path += [os.path.join(ROOT, "tests"), os.path.join(ROOT, "tests", "mta")]
+sys.dont_write_bytecode = True
+from packages import find_or_unpack  # noqa: E402
+from tap import attempt, check, finish, told  # noqa: E402
+
+DASHBOARD = os.path.join(ROOT, "contrib", "grafana", "whybounced.json")
+SOURCE = os.path.join(ROOT, "src", "app", "metrics.c")
 FROM_PROMETHEUS = {"instance"}  # a label that Prometheus adds itself
-
-results = []
-
-
-def check(good, name, details=()):
-    """Prints one result, with details if it is bad."""
-    results.append(bool(good))
-    print(f"{'ok' if good else 'not ok'} {len(results)} - {name}", flush=True)
-    if not good:
-        for detail in details:
-            print(f"# {detail}")
+# What Grafana puts in place of its variables.
+FILLED = {"$__rate_interval": "1m", "$__range": "1h", "$instance": ".*"}
 
 
 def written_metrics():
@@ -71,34 +70,51 @@ def faults_of(query, metrics, text):
     return faults
 
 
+def check_syntax(exprs):
+    """Prometheus reads every query, once Grafana has filled it in."""
+    rules = []
+    for number, expr in enumerate(exprs):
+        for variable, value in FILLED.items():
+            expr = expr.replace(variable, value)
+        rules.append({"record": f"dashboard:query:{number}", "expr": expr})
+    with tempfile.TemporaryDirectory(prefix="whybounce-promtool-") as folder:
+        path = os.path.join(folder, "rules.yml")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"groups": [{"name": "dashboard", "rules": rules}]}, file)  # JSON is YAML
+        done = subprocess.run([find_or_unpack("promtool", "prometheus", folder), "check", "rules",
+                               path], text=True, capture_output=True, check=False)
+        check(f"promtool reads all {len(rules)} queries", done.returncode == 0 and
+              f"{len(rules)} rules found" in done.stdout, told(done))
+
+
 def main():
     """Returns the exit status."""
     metrics, text = written_metrics()
-    check(len(metrics) >= 8 and metrics.get("whybounced_info") == {"version"},
-          f"metrics.c writes {len(metrics)} metrics", [metrics])
+    check(f"metrics.c writes {len(metrics)} metrics",
+          len(metrics) >= 8 and metrics.get("whybounced_info") == {"version"}, [metrics])
     try:
         with open(DASHBOARD, encoding="utf-8") as dashboard_file:
             dashboard = json.load(dashboard_file)
     except (OSError, ValueError) as problem:
-        check(False, "the dashboard is JSON", [problem])
+        check("the dashboard is JSON", False, [problem])
         return 1
-    check(dashboard.get("title") and dashboard.get("panels"), "the dashboard is JSON")
+    check("the dashboard is JSON", dashboard.get("title") and dashboard.get("panels"))
     found = list(queries(dashboard))
     for title, query in found:
         faults = faults_of(query, metrics, text)
-        check(not faults, f"{title}: {query.get('refId', 'variable')}",
-              [query["expr"]] + faults)
+        check(f"{title}: {query.get('refId', 'variable')}", not faults, [query["expr"]] + faults)
+    attempt(check_syntax, [query["expr"] for _, query in found
+                           if not query["expr"].startswith("label_values")])
     shown = set(re.findall(r"\bwhybounced_\w+", " ".join(query["expr"] for _, query in found)))
-    check(shown == set(metrics), "every metric is shown", [sorted(set(metrics) - shown)])
+    check("every metric is shown", shown == set(metrics), [sorted(set(metrics) - shown)])
     ids = [panel["id"] for panel in dashboard["panels"]]
-    check(len(set(ids)) == len(ids), "no two panels have one id", [ids])
+    check("no two panels have one id", len(set(ids)) == len(ids), [ids])
     places = [(panel["gridPos"]["x"] + x, panel["gridPos"]["y"] + y)
               for panel in dashboard["panels"] for x in range(panel["gridPos"]["w"])
               for y in range(panel["gridPos"]["h"])]
-    check(len(set(places)) == len(places) and max(x for x, _ in places) < 24,
-          "no panel lies on another")
-    print(f"1..{len(results)}")
-    return 0 if all(results) else 1
+    check("no panel lies on another",
+          len(set(places)) == len(places) and max(x for x, _ in places) < 24)
+    return finish()
 
 
 if __name__ == "__main__":

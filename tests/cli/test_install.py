@@ -15,33 +15,17 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.append(os.path.join(ROOT, "tests"))
+sys.dont_write_bytecode = True
+from tap import attempt, check, finish, told  # noqa: E402
+
 SETTINGS = "etc/whybounced/whybounced.conf"
 RECIPES = ("exim/whybounce.conf", "procmail/whybounce.rc", "maildrop/whybounce.mailfilter",
            "opensmtpd/whybounce.conf", "sieve/whybounce.sieve", "sieve/95-whybounce.conf",
            "sendmail/whybounced.mc")
 PROGRAMS = {"whybounce": "bin", "whybounced": "sbin"}
-
-counts = {True: 0, False: 0}
-
-
-def check(name, passed, detail=""):
-    """Prints one result, with the detail if it failed."""
-    passed = bool(passed)
-    counts[passed] += 1
-    print(f"{'ok' if passed else 'not ok'} {sum(counts.values())} - {name}")
-    if not passed:
-        for line in str(detail).splitlines()[-20:]:
-            print(f"#   {line[:300]}")
-    sys.stdout.flush()
-    return passed
-
-
-def told(result):
-    """What a program said and how it ended."""
-    return f"exit status {result.returncode}\n{result.stdout}{result.stderr}"
 
 
 def make(*words):
@@ -215,13 +199,9 @@ def main():
         sys.exit(__doc__)
     with tempfile.TemporaryDirectory(prefix="whybounce-install-") as folder:
         for test in (test_files, test_settings_stay, test_client, test_daemon, test_uninstall):
-            try:
-                test(folder)
-            except Exception:
-                check(f"{test.__name__} breaks", False, traceback.format_exc())
+            if not attempt(test, folder):
                 break
-    print(f"1..{sum(counts.values())}")
-    return 1 if counts[False] else 0
+    return finish()
 
 
 if __name__ == "__main__":

@@ -19,6 +19,10 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.append(os.path.join(ROOT, "tests"))
+sys.dont_write_bytecode = True
+from tap import check, finish, told  # noqa: E402
+
 # Lines that are commands: they begin with one of these.
 PROGRAMS = ("sudo ", "make", "whybounce ", "whybounced")
 # The test that is running now, and what stands for it.
@@ -39,21 +43,6 @@ WRAPPERS = {
     "whybounce": 'command=$1; shift; case $command in explain) ;; *) set -- -c "$SETTINGS" "$@";; '
                  'esac; exec "$TOP/usr/local/bin/whybounce" "$command" "$@"',
 }
-
-number = 0
-failed = 0
-
-
-def result(passed, name, detail=""):
-    """Prints one result, with the detail if it failed."""
-    global number, failed
-    number += 1
-    failed += not passed
-    print(f"{'ok' if passed else 'not ok'} {number} - {name}")
-    if not passed:
-        for line in str(detail).splitlines()[-20:]:
-            print(f"#   {line[:300]}")
-    sys.stdout.flush()
 
 
 def blocks():
@@ -82,7 +71,8 @@ class Place:
                 file.write(f"#!/bin/sh\n{command}\n")
             os.chmod(path, 0o755)
         self.settings = os.path.join(top, "etc/whybounced/whybounced.conf")
-        self.environment = dict(os.environ, TOP=top, MAKE=shutil.which(make), SOURCE=ROOT, SETTINGS=self.settings,
+        self.environment = dict(os.environ, TOP=top, MAKE=shutil.which(make), SOURCE=ROOT,
+                                SETTINGS=self.settings,
                                 PATH=f"{bin_folder}:{os.environ['PATH']}")
         shutil.copy2(first_bounce(), os.path.join(top, "bounce.eml"))
 
@@ -95,7 +85,8 @@ class Place:
         if self.daemon is not None:
             self.environment["DAEMON"] = str(self.daemon.pid)
         return subprocess.run(["/bin/sh", "-c", self.here(line)], cwd=self.top, text=True,
-                              env=self.environment, capture_output=True, timeout=seconds, check=False)
+                              env=self.environment, capture_output=True, timeout=seconds,
+                              check=False)
 
 
 def first_bounce():
@@ -152,16 +143,16 @@ def expectations(line, done):
 
 def run_command(place, line):
     if line == CHECK:
-        result("test_readme.py" in open(os.path.join(ROOT, "Makefile"), encoding="utf-8").read(),
-               f"{line}: runs this test")
+        check(f"{line}: runs this test",
+              "test_readme.py" in open(os.path.join(ROOT, "Makefile"), encoding="utf-8").read())
         return
     if line == "sudo whybounced":
         started, why = start_daemon(place)
-        result(started, line, why)
+        check(line, started, why)
         return
     done = place.run(line)
-    result(done.returncode == 0 and expectations(line, done), line,
-           f"exit status {done.returncode}\n{done.stdout}{done.stderr}")
+    check(line, done.returncode == 0 and expectations(line, done),
+          told(done))
 
 
 def main():
@@ -176,19 +167,21 @@ def main():
                     settings_lines(place, lines)
                     continue
                 if lines[0].startswith("smtpd_milters"):
-                    with open(os.path.join(ROOT, "contrib/postfix/main.cf"), encoding="utf-8") as file:
+                    with open(os.path.join(ROOT, "contrib/postfix/main.cf"),
+                              encoding="utf-8") as file:
                         text = file.read()
                     for line in lines:
-                        result(line in text, f"contrib/postfix/main.cf has: {line}")
+                        check(f"contrib/postfix/main.cf has: {line}", line in text)
                     continue
                 for line in lines:
                     if is_command(line):
                         seen += 1
                         run_command(place, line)
-            with open(os.path.join(top, "annotated.eml"), encoding="utf-8", errors="replace") as file:
-                result("Bounce-Cause: " in file.read(), "annotated.eml is annotated")
-            result(place.daemon is not None and place.daemon.poll() is None,
-                   "the daemon lives through all of it")
+            with open(os.path.join(top, "annotated.eml"), encoding="utf-8",
+                      errors="replace") as file:
+                check("annotated.eml is annotated", "Bounce-Cause: " in file.read())
+            check("the daemon lives through all of it",
+                  place.daemon is not None and place.daemon.poll() is None)
         finally:
             if place.daemon is not None:
                 place.daemon.send_signal(signal.SIGTERM)
@@ -196,9 +189,8 @@ def main():
                     place.daemon.wait(40)
                 except subprocess.TimeoutExpired:
                     place.daemon.kill()
-    result(seen >= 15, f"{seen} commands found")
-    print(f"1..{number}")
-    return 1 if failed else 0
+    check(f"{seen} commands found", seen >= 15)
+    return finish()
 
 
 if __name__ == "__main__":

@@ -22,6 +22,10 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.dont_write_bytecode = True
+from tap import check, comment, finish  # noqa: E402
+
 # Debian's modules, for a Python that is not Debian's own.
 sys.path.append("/usr/lib/python3/dist-packages")
 
@@ -119,27 +123,6 @@ class Share:
         return 100.0 * self.same / self.all if self.all else 0.0
 
 
-class Tap:
-    """Prints tests and counts them."""
-
-    def __init__(self):
-        self.tests = 0
-        self.failed = 0
-
-    def test(self, good, name, comments=()):
-        """Prints one test."""
-        self.tests += 1
-        self.failed += not good
-        print(f"{'ok' if good else 'not ok'} {self.tests} - {name}")
-        for comment in comments:
-            print(f"#   {comment}")
-
-    def end(self):
-        """Prints the plan; returns the exit status."""
-        print(f"1..{self.tests}")
-        return 1 if self.failed else 0
-
-
 def find_mails():
     """Returns the paths of all mails."""
     own = os.path.join(os.environ.get("TESTS", "tests"), "corpus")
@@ -174,7 +157,7 @@ def is_forged(mail):
     return b"bounce-cause:" in head or b"bounce-explanation:" in head
 
 
-def compare(program, language, tap):
+def compare(program, language):
     """Annotates every mail and has it read before and after."""
     parsers = [Sisimai(), Flufl()]
     shares = {(parser, kind): Share(wanted) for parser in parsers
@@ -199,13 +182,14 @@ def compare(program, language, tap):
                 file.write(new)
             for parser in parsers:
                 shares[parser, kind].add(path, parser.read(path), parser.read(new_path))
-    tap.test(not touched, "mails that are no bounces come out as they went in", touched)
+    check("mails that are no bounces come out as they went in", not touched, touched)
     for (parser, kind), share in shares.items():
         comments = [f"{path}: {before} became {after}" for path, before, after in share.changed]
         what = "with a status part" if kind == "dsn" else "without one"
-        tap.test(share.all > 0 and share.percent() >= share.wanted,
-                 f"{parser.name}: {share.same} of {share.all} bounces {what} are read as before "
-                 f"({share.percent():.2f} %, at least {share.wanted} %)", comments)
+        check(f"{parser.name}: {share.same} of {share.all} bounces {what} are read as before "
+              f"({share.percent():.2f} %, at least {share.wanted} %)",
+              share.all > 0 and share.percent() >= share.wanted)
+        comment("\n".join(comments))
 
 
 def main():
@@ -214,13 +198,12 @@ def main():
     arguments.add_argument("-l", dest="language", default="en")
     arguments.add_argument("program")
     arguments = arguments.parse_args()
-    tap = Tap()
     try:
-        compare(os.path.abspath(arguments.program), arguments.language, tap)
+        compare(os.path.abspath(arguments.program), arguments.language)
     except (ImportError, OSError, RuntimeError, ValueError,
             subprocess.CalledProcessError) as error:
-        tap.test(False, "other programs read annotated bounces", [repr(error)])
-    return tap.end()
+        check("other programs read annotated bounces", False, repr(error))
+    return finish()
 
 
 if __name__ == "__main__":

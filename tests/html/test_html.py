@@ -19,6 +19,9 @@ import traceback
 from chromium import Chromium
 from mails import ROOT, annotate, corpus, field, leaf
 
+sys.path.append(os.path.join(ROOT, "tests"))
+from tap import check, finish  # noqa: E402
+
 LANGUAGES = ("en", "pl", "ja")
 WIDTHS = (360, 1000)
 SCREENSHOTS = os.environ.get("SCREENSHOTS")
@@ -159,22 +162,9 @@ text => {
 
 PROGRAM = None
 FOLDER = None  # for files of the tests, removed at the end
-counts = {True: 0, False: 0}
 
 
 # --- Running and telling
-
-def check(name, passed, detail=""):
-    """Prints one result, with the detail if it failed."""
-    passed = bool(passed)
-    counts[passed] += 1
-    print(f"{'ok' if passed else 'not ok'} {sum(counts.values())} - {name}")
-    if not passed:
-        for line in str(detail).splitlines()[:8]:
-            print(f"#   {line[:300]}")
-    sys.stdout.flush()
-    return passed
-
 
 def none(name, found):
     """Passes if a list of what is wrong is empty."""
@@ -496,8 +486,7 @@ def main():
                     tests(browser)
         except Exception:
             check("the tests break", False, traceback.format_exc()[-1500:])
-    print(f"1..{sum(counts.values())}")
-    return 1 if counts[False] else 0
+    return finish()
 
 
 if __name__ == "__main__":

@@ -20,11 +20,13 @@ import re
 import subprocess
 import sys
 import tempfile
-import traceback
 import unicodedata
 
-sys.dont_write_bytecode = True
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.append(os.path.join(ROOT, "tests"))
+sys.dont_write_bytecode = True
+from tap import attempt, check, finish, told  # noqa: E402
+
 CHECKER = os.path.join(ROOT, "tests", "lang", "check_po.py")
 CAUSES = os.path.join(ROOT, "conf", "causes.conf")
 CATALOGUES = sorted(glob.glob(os.path.join(ROOT, "conf", "lang", "*.po")))
@@ -33,22 +35,9 @@ COLUMNS = 72
 
 PROGRAM = None
 FOLDER = None  # for files of the tests, removed at the end
-counts = {True: 0, False: 0}
 
 
 # --- Running and telling
-
-def check(name, passed, detail=""):
-    """Prints one result, with the detail if it failed."""
-    passed = bool(passed)
-    counts[passed] += 1
-    print(f"{'ok' if passed else 'not ok'} {sum(counts.values())} - {name}")
-    if not passed:
-        for line in str(detail).splitlines()[:12]:
-            print(f"#   {line[:300]}")
-    sys.stdout.flush()
-    return passed
-
 
 def read(path):
     """A file's text; bytes that are not UTF-8 survive read() and write()."""
@@ -68,12 +57,6 @@ def write(name, text):
 def run(*words, stdin=b""):
     """Calls a program; stdout and stderr as bytes."""
     return subprocess.run(words, input=stdin, capture_output=True, timeout=120, check=False)
-
-
-def told(result):
-    """What a program said and how it ended."""
-    text = (result.stdout + result.stderr).decode("utf-8", "replace")
-    return f"exit status {result.returncode}\n{text}"
 
 
 def language_of(path):
@@ -688,12 +671,8 @@ def main():
         FOLDER = folder
         for test in (test_catalogues, test_checker, test_explanations, test_notices,
                      test_settings_file):
-            try:
-                test()
-            except Exception:
-                check(f"{test.__name__} breaks", False, traceback.format_exc())
-    print(f"1..{sum(counts.values())}")
-    return 1 if counts[False] else 0
+            attempt(test)
+    return finish()
 
 
 if __name__ == "__main__":

@@ -25,28 +25,18 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tests", "mta"))
 
 from daemon import Daemon  # noqa: E402
+from tap import check, comment, finish  # noqa: E402
 
 MAILS = ["postfix-unknown", "yahoo", "html-only", "exchange-2016", "not-ordinary"]
 SETTINGS = 'hostname = "mail.example.org"\nlanguage = "en"\n' \
     'languages = { "*.de = de", "*.pl = pl" }\n'
 TIMEOUT = 20  # seconds a program may take
 
-counts = {True: 0, False: 0}
 
-
-def check(name, faults, figures=""):
+def judge(name, faults, figures=""):
     """Prints one result; it passed if there are no faults. Figures follow as a comment."""
-    passed = not faults
-    counts[passed] += 1
-    print(f"{'ok' if passed else 'not ok'} {sum(counts.values())} - {name}")
-    if figures:
-        print(f"#   {figures}")
-    for fault in faults[:12]:
-        for line in str(fault).splitlines()[:12]:
-            print(f"#   {line[:300]}")
-    if len(faults) > 12:
-        print(f"#   and {len(faults) - 12} more")
-    sys.stdout.flush()
+    check(name, not faults, faults[:12])
+    comment(figures)
 
 
 def corpus(name):
@@ -113,7 +103,7 @@ def test_filter(program, shared, folder):
         status, annotated, _ = run_filter(program, shared, tally, settings, mail)
         total = tally["count"]
         changed = annotated != mail
-        check(f"filter, {name}: without failures it is {'annotated' if changed else 'copied'}",
+        judge(f"filter, {name}: without failures it is {'annotated' if changed else 'copied'}",
               [] if status == 0 and changed == (not name.startswith("not-")) and total > 0 else
               [f"status {status}, {total} allocations"])
         for kind in ("FAIL_AT", "FAIL_FROM"):
@@ -132,7 +122,7 @@ def test_filter(program, shared, folder):
                     faults.append(f"{kind}={n} of {total}: nothing failed")
             figures = ", ".join(f"{n} {what}" for what, n in sorted(outcomes.items()))
             what = "one allocation" if kind == "FAIL_AT" else "an allocation and all after it"
-            check(f"filter, {name}: {what} fails", faults, f"{total} runs: {figures}")
+            judge(f"filter, {name}: {what} fails", faults, f"{total} runs: {figures}")
 
 
 # --- whybounced
@@ -248,7 +238,7 @@ def test_daemon(program, shared, folder):
             wanted[name], why = client.send(name)
             untouched = read(corpus(name)).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
             bounce = not name.startswith("not-")
-            check(f"daemon, {name}: without failures", [] if wanted[name] is not None and
+            judge(f"daemon, {name}: without failures", [] if wanted[name] is not None and
                   (wanted[name] != untouched) == bounce else [why])
         next_mail = MAILS[0]
         client.crowd(next_mail)
@@ -264,10 +254,10 @@ def test_daemon(program, shared, folder):
                     if again[2] > 0:
                         faults.append(f"{left} blocks leaked, then {again[2]}")
                 what = "one allocation" if kind == "at" else "an allocation and all after it"
-                check(f"daemon, {name}: {what} fails", faults, figures)
+                judge(f"daemon, {name}: {what} fails", faults, figures)
         test_reload(daemon, client, next_mail, wanted[next_mail])
         status = daemon.terminate()
-        check("daemon: ends in good order afterwards", [] if status == 0 else [told(status)])
+        judge("daemon: ends in good order afterwards", [] if status == 0 else [told(status)])
 
 
 def last_line(daemon):
@@ -340,7 +330,7 @@ def test_reload(daemon, client, name, wanted):
             faults.append(f"the daemon ended at {kind} {n}: {last_line(daemon)}")
             daemon.start()
         what = "one allocation" if kind == "at" else "an allocation and all after it"
-        check(f"daemon: {what} of a reload fails", faults,
+        judge(f"daemon: {what} of a reload fails", faults,
               f"{n} of {2 * last} allocations")
 
 
@@ -365,12 +355,12 @@ def test_valgrind(program, folder):
             done = subprocess.run(command, input=read(corpus(name)) if name else b"",
                                   capture_output=True, timeout=120)
         except OSError as error:
-            check(f"valgrind: {title}", [error])
+            judge(f"valgrind: {title}", [error])
             continue
         faults = [done.stderr.decode(errors="replace")] if done.returncode != 0 else []
         if not done.stdout:
             faults.append("no output")
-        check(f"valgrind: {title}", faults)
+        judge(f"valgrind: {title}", faults)
 
 
 def main(arguments):
@@ -388,11 +378,11 @@ def main(arguments):
             try:
                 test(*given)
             except Exception:  # one that breaks is one failed test
-                check(test.__name__, [traceback.format_exc()])
+                judge(test.__name__, [traceback.format_exc()])
             print(f"#   {test.__name__}: {time.monotonic() - start:.0f} s")
     finally:
         shutil.rmtree(folder)
-    return 0 if counts[False] == 0 else 1
+    return finish()
 
 
 if __name__ == "__main__":

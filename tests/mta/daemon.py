@@ -12,16 +12,15 @@ import signal
 import socket
 import subprocess
 
-from postfix import free_port, make_directory, wait_until
+from machine import CHECKOUT, MachineError, free_port, make_directory, wait_until
 
-CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.path.join(CHECKOUT, "build", "whybounced")
 USER = "nobody"
 GROUP = "nogroup"
 HOSTNAME = "mail.example.org"  # the name it signs its explanations with
 
 
-class DaemonError(Exception):
+class DaemonError(MachineError):
     """The daemon is missing, does not start, or has ended by itself."""
 
 

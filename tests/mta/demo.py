@@ -10,20 +10,20 @@ run as root, because Postfix must. Exits 1 if a bounce did not come or was not e
 """
 
 import argparse
-import contextlib
 import email.header
 import email.utils
 import os
-import signal
 import sys
 import textwrap
 from dataclasses import dataclass
 
 sys.dont_write_bytecode = True
-from daemon import PROGRAM, Daemon, DaemonError  # noqa: E402
+from daemon import PROGRAM, Daemon  # noqa: E402
+from machine import MachineError  # noqa: E402
 from mailparts import Part  # noqa: E402
-from postfix import PostfixError, PrivatePostfix  # noqa: E402
+from postfix import PrivatePostfix  # noqa: E402
 from refuser import Refusal, Refuser  # noqa: E402
+from suite import tidy  # noqa: E402
 
 SENDER = "jan.kowalski@example.org"
 OLD_NOTICE = "This is the mail system at host"  # how Postfix's own text begins
@@ -62,27 +62,18 @@ def main():
                         help="the language of the explanations, such as pl")
     parser.add_argument("program", nargs="?", default=PROGRAM)
     options = parser.parse_args()
-    if os.geteuid() != 0:
-        print("demo: must run as root, as Postfix must", file=sys.stderr)
-        return 1
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(1))
-    stack = contextlib.ExitStack()
     try:
-        return demonstrate(options.program, options.language, stack)
+        with tidy() as stack:
+            return demonstrate(options.program, options.language, stack)
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return 130
     except BrokenPipeError:  # demo.py | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (PostfixError, DaemonError, OSError) as problem:
+    except (MachineError, OSError) as problem:
         print(f"demo: {problem}", file=sys.stderr)
         return 1
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # nothing may interrupt the tidying up
-        stack.close()
 
 
 def demonstrate(program, language, stack):

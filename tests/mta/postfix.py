@@ -15,10 +15,11 @@ import pwd
 import shutil
 import signal
 import smtplib
-import socket
 import subprocess
-import tempfile
-import time
+
+from machine import MachineError, find_program, free_port, make_directory, wait_until
+from maildir import read_maildir, wait_for_mails
+from smtp import send
 
 HOSTNAME = "mail.example.org"
 DOMAIN = "example.org"
@@ -51,40 +52,8 @@ postlog    unix-dgram n  -       n       -       1       postlogd
 """
 
 
-class PostfixError(Exception):
+class PostfixError(MachineError):
     """Postfix is missing, does not start, or does not do what was waited for."""
-
-
-def find_program(name):
-    """The path of a program of the Postfix package; PostfixError if it is not installed."""
-    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-    if path is None:
-        raise PostfixError(f"{name} not found: install the package postfix")
-    return path
-
-
-def free_port():
-    """A TCP port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def make_directory(prefix, owner="root"):
-    """A new directory that everybody may enter and only `owner` may write."""
-    path = tempfile.mkdtemp(prefix=prefix, dir="/var/tmp")
-    os.chmod(path, 0o755)
-    user = pwd.getpwnam(owner)
-    os.chown(path, user.pw_uid, user.pw_gid)
-    return path
-
-
-def to_crlf(message):
-    """The message as SMTP carries it: every line ended by CRLF, the last one too."""
-    lines = message.replace(b"\r\n", b"\n").split(b"\n")
-    if lines[-1] == b"":
-        lines.pop()
-    return b"".join(line + b"\r\n" for line in lines)
 
 
 class PrivatePostfix:
@@ -301,41 +270,25 @@ class PrivatePostfix:
 
     def send(self, smtp, message, sender, recipients, options=()):
         """submit() over a connection made by connect(), for many messages."""
-        body_type = ["BODY=8BITMIME"] if any(byte > 127 for byte in message) else []
-        self._accepted(smtp.mail(sender, body_type))
-        for recipient in recipients:
-            self._accepted(smtp.rcpt(recipient, options))
-        return self._accepted(smtp.data(to_crlf(message))).split()[-1].decode()
+        said = send(smtp, message, sender, recipients, options)
+        return said.split()[-1].decode()
 
     def inject(self, message, recipients, client=None):
         """submit() with the null sender, as another server hands over a bounce."""
         return self.submit(message, "", recipients, client)
 
-    @staticmethod
-    def _accepted(reply):
-        code, text = reply
-        if code // 100 != 2:
-            raise smtplib.SMTPResponseException(code, text)
-        return text
-
     # Looking
 
     def mails(self, user="user"):
         """All mails in the user's mailbox as bytes with LF, the first delivered first."""
-        new = self._path("mail", user, "new")
-        found = []
-        for name in os.listdir(new) if os.path.isdir(new) else []:
-            path = os.path.join(new, name)
-            with open(path, "rb") as mail:
-                found.append((os.stat(path).st_mtime_ns, name, mail.read()))
-        return [mail for _, _, mail in sorted(found)]
+        return read_maildir(self._path("mail", user))
 
     def wait_for_mail(self, count, timeout=20, user="user"):
         """mails(user) as soon as there are `count`; PostfixError after `timeout` seconds."""
-        if not wait_until(lambda: len(self.mails(user)) >= count, timeout):
-            raise PostfixError(f"{len(self.mails(user))} of {count} mails for {user} "
-                               f"after {timeout} s")
-        return self.mails(user)
+        mails = wait_for_mails(self._path("mail", user), count, timeout)
+        if len(mails) < count:
+            raise PostfixError(f"{len(mails)} of {count} mails for {user} after {timeout} s")
+        return mails
 
     def queue_empty(self):
         """True if no message waits for delivery in any queue."""
@@ -362,13 +315,3 @@ class PrivatePostfix:
                 return log.read()
         except (OSError, TypeError):
             return ""
-
-
-def wait_until(condition, timeout, interval=0.05):
-    """True as soon as condition() is true, False when it is not within `timeout` seconds."""
-    end = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(interval)
-    return True

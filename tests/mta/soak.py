@@ -41,10 +41,13 @@ import threading
 import time
 
 sys.dont_write_bytecode = True
-from daemon import PROGRAM, USER, Daemon, DaemonError  # noqa: E402
+from daemon import PROGRAM, USER, Daemon  # noqa: E402
+from machine import MachineError, make_directory, wait_until  # noqa: E402
 from mailparts import compare  # noqa: E402
-from postfix import PostfixError, PrivatePostfix, make_directory, wait_until  # noqa: E402
-from test_mta import EXIM_REPORT, comment, foreign_report  # noqa: E402
+from postfix import PrivatePostfix  # noqa: E402
+from samples import EXIM_REPORT, foreign_report  # noqa: E402
+from suite import tidy  # noqa: E402
+from tap import check, comment, finish  # noqa: E402
 
 CONNECTIONS = 6
 FEW_CONNECTIONS = 2
@@ -335,24 +338,8 @@ def queue_files(postfix, name):
     return found
 
 
-class Tap:
-    """Prints results, counts failures."""
-
-    def __init__(self):
-        self.count = self.failures = 0
-
-    def check(self, good, name, details=()):
-        """One result, with details if it is bad."""
-        self.count += 1
-        self.failures += not good
-        print(f"{'ok' if good else 'not ok'} {self.count} - {name}", flush=True)
-        if not good:
-            for detail in list(details)[:10]:
-                comment(str(detail)[:2000])
-
-
 def soak(options, stack):
-    """Runs it; returns the number of failures."""
+    """Runs it."""
     disk = Disk()
     stack.callback(disk.remove)
     daemon = stack.enter_context(Daemon(options.program,
@@ -377,12 +364,12 @@ def soak(options, stack):
     idle = wait_until(lambda: all(postfix.queue_empty() for _ in range(3)), 120, 0.5)
     comment(f"the queues were empty {time.monotonic() - start - took:.1f} s after the last")
     result = Result(postfix, senders.sent)
-    return judge(options, daemon, faults, senders, result, idle, took)
+    judge(options, daemon, faults, senders, result, idle, took)
 
 
 def judge(options, daemon, faults, senders, result, idle, took):
-    """Prints figures and results; returns the number of failures."""
-    number, tap = len(senders.sent), Tap()
+    """Prints figures and results."""
+    number = len(senders.sent)
     left = {name: len(files) for name, files in result.left.items()}
     corrupt = result.left["corrupt"]
     kills = 3 * faults.counts["kill"] + faults.counts["remove socket"]
@@ -398,31 +385,28 @@ def judge(options, daemon, faults, senders, result, idle, took):
         comment(f"corrupt: queue file {name}, bounce {bounce}")
     lost = [number for number in result.missing if number not in corrupt.values()]
     bearable = kills if options.action == "accept" else 0
-    tap.check(number >= options.mails, f"{number} bounces were taken by Postfix")
+    check(f"{number} bounces were taken by Postfix", number >= options.mails)
     arrived = number - len(result.missing)
-    tap.check(not lost, f"none is lost: of {number}, {arrived} arrived, "
-              f"{len(result.missing) - len(lost)} lie spoiled in Postfix's queue corrupt",
-              [f"missing: {lost}"])
-    tap.check(len(corrupt) <= bearable, f"Postfix has spoiled {len(corrupt)}; with {kills} "
-              f"kill -9 and {options.action}, {bearable} are borne with", [corrupt])
-    tap.check(not result.twice and not result.unknown, "none came twice",
-              [f"twice: {result.twice}", f"never sent: {result.unknown}"])
-    tap.check(not result.damaged,
-              "each is whole: byte for byte what was sent, besides the explanation",
-              [f"{len(result.damaged)} are damaged"] + result.damaged)
-    tap.check(idle and not any(count for name, count in left.items() if name != "corrupt"),
-              "nothing is left in a queue", [left])
-    tap.check(result.kinds["explained"] > number // 5,
-              f"{result.kinds['explained']} are explained")
-    tap.check(not faults.problems and len(faults.counts) == len(set(faults.faults)),
-              "the daemon has borne every fault", faults.problems + [faults.counts])
+    check(f"none is lost: of {number}, {arrived} arrived, {len(result.missing) - len(lost)} lie "
+          "spoiled in Postfix's queue corrupt", not lost, [f"missing: {lost}"])
+    check(f"Postfix has spoiled {len(corrupt)}; with {kills} kill -9 and {options.action}, "
+          f"{bearable} are borne with",
+          len(corrupt) <= bearable, [corrupt])
+    check("none came twice", not result.twice and not result.unknown,
+          [f"twice: {result.twice}", f"never sent: {result.unknown}"])
+    check("each is whole: byte for byte what was sent, besides the explanation",
+          not result.damaged, [f"{len(result.damaged)} are damaged"] + result.damaged)
+    check("nothing is left in a queue",
+          idle and not any(count for name, count in left.items() if name != "corrupt"), [left])
+    check(f"{result.kinds['explained']} are explained", result.kinds["explained"] > number // 5)
+    check("the daemon has borne every fault",
+          not faults.problems and len(faults.counts) == len(set(faults.faults)),
+          faults.problems + [faults.counts])
     still = daemon.running() and daemon.terminate(40) == 0
-    tap.check(still and not os.path.exists(daemon.socket_path),
-              "at the end it runs, and ends in good order", [daemon.log()[-2000:]])
-    print(f"1..{tap.count}")
+    check("at the end it runs, and ends in good order",
+          still and not os.path.exists(daemon.socket_path), [daemon.log()[-2000:]])
     if options.v:
         comment(daemon.log())
-    return tap.failures
 
 
 def main():
@@ -434,21 +418,12 @@ def main():
     parser.add_argument("-v", action="store_true")
     parser.add_argument("program", nargs="?", default=PROGRAM)
     options = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):  # end what was started, as Ctrl-C does
-        signal.signal(number, lambda *_: sys.exit(1))
-    stack = contextlib.ExitStack()
     try:
-        if os.geteuid() != 0:
-            raise PostfixError("must run as root, as Postfix must")
-        return 1 if soak(options, stack) else 0
-    except (PostfixError, DaemonError, OSError, smtplib.SMTPException) as problem:
-        comment(f"{type(problem).__name__}: {problem}")
-        print("not ok 1 - soak")
-        return 1
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # nothing may interrupt the tidying up
-        stack.close()
+        with tidy() as stack:
+            soak(options, stack)
+    except (MachineError, OSError, smtplib.SMTPException) as problem:
+        check("the soak goes on to the end", False, f"{type(problem).__name__}: {problem}")
+    return finish()
 
 
 if __name__ == "__main__":

@@ -14,41 +14,35 @@ public keys lie in a file. Prints `ok N - name` or `not ok N - name` a test, and
 failed or nothing could be tried at all.
 """
 
-import argparse
 import concurrent.futures
-import contextlib
 import os
 import pwd
 import shutil
-import signal
 import subprocess
 import sys
-import time
-import traceback
 
 sys.dont_write_bytecode = True
-from daemon import PROGRAM, USER, Daemon, DaemonError, run_as_nobody  # noqa: E402
+from daemon import PROGRAM, USER, Daemon, run_as_nobody  # noqa: E402
+from expect import check_cause, check_explanation  # noqa: E402
+from machine import (MachineError, find_program, free_port, make_directory,  # noqa: E402
+                     wait_until)
 from mailparts import Part, check, compare, normalise  # noqa: E402
-from postfix import (PostfixError, PrivatePostfix, find_program, free_port,  # noqa: E402
-                     make_directory, wait_until)
+from postfix import PrivatePostfix  # noqa: E402
 from refuser import Refusal, Refuser  # noqa: E402
-from test_mta import (EXIM_REPORT, address, check_cause, check_explanation,  # noqa: E402
-                      comment, foreign_report, message)
+from samples import EXIM_REPORT, address, foreign_report, message  # noqa: E402
+from suite import Suite  # noqa: E402
 
 THERE = "example.com"  # the other site's domain: its Postfix is mx.example.com
 HERE = "example.org"
 SELECTOR = "test2025"
 REPLY = "550 5.1.1 <unknown@example.net>: Recipient address rejected: User unknown"
-TESTS = []
+
+SUITE = Suite(__doc__)
+SUITE.parser.add_argument("program", nargs="?", default=PROGRAM)
+test = SUITE.test
 
 
-def test(function):
-    """Marks a test; its name is the first line of its description."""
-    TESTS.append((function.__doc__.strip().splitlines()[0].rstrip("."), function))
-    return function
-
-
-class SignerError(Exception):
+class SignerError(MachineError):
     """opendkim is missing or does not start."""
 
 
@@ -167,7 +161,8 @@ class Site:
 
     FORMS = ("simple/simple", "relaxed/relaxed")
 
-    def __init__(self, program, stack):
+    def __init__(self, options, stack):
+        program = options.program
         self.keys = Keys()
         stack.callback(self.keys.remove)
         self.refuser = stack.enter_context(Refuser({"unknown": Refusal("rcpt", REPLY)}))
@@ -383,59 +378,5 @@ def check_text(found, recipient):
     check(recipient in " ".join(found.text.split()), f"{recipient} is not named")
 
 
-def run(site, selected, verbose):
-    """Runs the tests and prints their results; returns the number of failures."""
-    failures = 0
-    for number, (name, function) in enumerate(selected, 1):
-        start = time.monotonic()
-        marks = [len(source.log()) for source in site.sources()]
-        try:
-            function(site)
-            result = "ok"
-        except Exception as problem:  # a failed test must not keep the others from running
-            result = "not ok"
-            failures += 1
-            for frame in traceback.extract_tb(problem.__traceback__):
-                if frame.name != "run":
-                    comment(f"{os.path.basename(frame.filename)}:{frame.lineno}: {frame.line}")
-            comment(f"{type(problem).__name__}: {problem}")
-            if verbose:
-                for mark, source in zip(marks, site.sources()):
-                    comment(source.log()[mark:])
-        print(f"{result} {number} - {name} ({time.monotonic() - start:.1f} s)", flush=True)
-    return failures
-
-
-def main():
-    """Returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-k", metavar="WORD", default="")
-    parser.add_argument("-v", action="store_true")
-    parser.add_argument("program", nargs="?", default=PROGRAM)
-    options = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):  # end what was started, as Ctrl-C does
-        signal.signal(number, lambda *_: sys.exit(1))
-    selected = [(name, function) for name, function in TESTS
-                if options.k in name or options.k in function.__name__]
-    print(f"1..{len(selected)}", flush=True)
-    stack = contextlib.ExitStack()
-    try:
-        if os.geteuid() != 0:
-            raise PostfixError("must run as root, as Postfix must")
-        failures = run(Site(options.program, stack), selected, options.v)
-    except (PostfixError, DaemonError, SignerError, OSError,
-            subprocess.CalledProcessError) as problem:
-        comment(str(problem))
-        print("not ok 1 - start Postfix, opendkim and the daemon")
-        print("0 passed, 1 failed")
-        return 1
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # nothing may interrupt the tidying up
-        stack.close()
-    print(f"{len(selected) - failures} passed, {failures} failed")
-    return 1 if failures or not selected else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(SUITE.main(Site))

@@ -22,11 +22,12 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 
 sys.dont_write_bytecode = True
 from daemon import Daemon  # noqa: E402
-from postfix import PostfixError, find_program, make_directory  # noqa: E402
+from machine import MachineError, find_program, make_directory  # noqa: E402
+from suite import tidy  # noqa: E402
+from tap import attempt, check, finish  # noqa: E402
 
 MASTER_CF = """\
 smtp       inet  n       -       {chroot}       -       -       smtpd
@@ -42,7 +43,6 @@ PROGRAM = None
 DAEMON = None
 FOLDER = None  # for everything that the tests make; removed at the end
 TESTS = []
-counts = {True: 0, False: 0}
 
 
 # --- Running and telling
@@ -51,18 +51,6 @@ def test(function):
     """Registers a function of tests; one that breaks is one failed test."""
     TESTS.append(function)
     return function
-
-
-def check(name, passed, detail=""):
-    """Prints one result, with the detail if it failed."""
-    passed = bool(passed)
-    counts[passed] += 1
-    print(f"{'ok' if passed else 'not ok'} {sum(counts.values())} - {name}")
-    if not passed:
-        for line in str(detail).splitlines()[:30]:
-            print(f"#   {line[:300]}")
-    sys.stdout.flush()
-    return passed
 
 
 class Visit:
@@ -83,7 +71,8 @@ class Visit:
 
     def mends(self, words):
         """What mends the faults that have these words, which begin with a whole one."""
-        return [mend for fault, mend in self.faults if re.search(r"(^|\W)" + re.escape(words), fault)]
+        return [mend for fault, mend in self.faults
+                if re.search(r"(^|\W)" + re.escape(words), fault)]
 
     def is_told(self):
         """Do exit status and last line agree with the faults, and has each a mend?"""
@@ -627,29 +616,19 @@ def main():
         sys.exit(__doc__)
     PROGRAM = os.path.abspath(sys.argv[1])
     DAEMON = os.path.join(os.path.dirname(PROGRAM), "whybounced")
-    for number in (signal.SIGTERM, signal.SIGHUP):  # end what was started, as Ctrl-C does
-        signal.signal(number, lambda *_: sys.exit(1))
     try:
-        os.environ["PATH"] += ":" + os.path.dirname(find_program("postconf"))
-        if os.geteuid() != 0:
-            raise PostfixError("must run as root")
-    except PostfixError as problem:
-        check("Postfix is installed and we are root", False, problem)
-        return 1
-    FOLDER = make_directory("whybounce-doctor-")
-    try:
-        with Daemon(DAEMON) as daemon:
+        with tidy() as stack:
+            os.environ["PATH"] += ":" + os.path.dirname(find_program("postconf"))
+            FOLDER = make_directory("whybounce-doctor-")
+            stack.callback(shutil.rmtree, FOLDER, ignore_errors=True)
+            daemon = stack.enter_context(Daemon(DAEMON))
             for function in TESTS:
-                try:
-                    function(daemon)
-                except Exception:
-                    check(f"{function.__name__} breaks", False, traceback.format_exc())
+                attempt(function, daemon)
                 if not daemon.running():
                     daemon.start()  # a failed test must not fail the next ones
-    finally:
-        shutil.rmtree(FOLDER, ignore_errors=True)
-    print(f"1..{sum(counts.values())}")
-    return 1 if counts[False] else 0
+    except MachineError as problem:
+        check("Postfix is installed and we are root", False, problem)
+    return finish()
 
 
 if __name__ == "__main__":

@@ -19,13 +19,18 @@ import sys
 
 sys.dont_write_bytecode = True
 from daemon import HOSTNAME  # noqa: E402
+from expect import (check_explained, check_same, check_unexplained,  # noqa: E402
+                    without_added_line)
+from machine import MachineError, free_port, wait_until  # noqa: E402
 from mailparts import Explained, Part, check  # noqa: E402
-from postfix import DOMAIN, free_port, wait_until  # noqa: E402
+from postfix import DOMAIN  # noqa: E402
+from privateroot import PrivateRoot  # noqa: E402
+from recipes import (FAILURES, REPLIES, SHARE, add_arguments, add_whybounce,  # noqa: E402
+                     contrib, need_programs, replace_whybounce)
 from refuser import Refuser  # noqa: E402
-from sendmail import PackageError, PrivateRoot, greets, submit  # noqa: E402
-from test_sendmail import (FAILURES, REPLIES, SHARE, add_whybounce, address, check_explained,
-                           check_same, check_unexplained, contrib, corpus, expected_causes, main,
-                           message, replace_whybounce, without_added_line)  # noqa: E402
+from samples import address, corpus, expected_causes, message  # noqa: E402
+from smtp import greets, submit  # noqa: E402
+from suite import Suite, first_line  # noqa: E402
 
 BOUNCES = ("postfix-unknown", "exim-new-unknown", "sendmail-unknown", "exchange-2016",
            "qmail-unknown", "sendmail-delayed", "docomo-unknown", "eight-bit-undeclared")
@@ -46,6 +51,7 @@ ORDINARY = (
 
 
 # Programs, each with one way in: deliver()
+
 
 class Mailer:
     """A program that delivers mail into ~/Maildir, in a root of its own, with `whybounce`.
@@ -194,7 +200,7 @@ class Server(Mailer):
         process = self.root.start(*command)
         wait_until(lambda: process.poll() is not None or greets(self.port), 20)
         if process.poll() is not None:
-            raise PackageError(f"{self.name} does not start:\n{self.root.output()[-2000:]}\n"
+            raise MachineError(f"{self.name} does not start:\n{self.root.output()[-2000:]}\n"
                                f"{self.log()[-2000:]}")
 
     def hand_over(self, mail, sender, user):
@@ -288,6 +294,7 @@ match from any for any action "relay"
 
 
 # Tests
+
 
 def test_explained(mailer):
     """bounces come out explained, and the rest of them byte for byte."""
@@ -427,6 +434,7 @@ class Site:
     """The programs, each started when its first test comes."""
 
     def __init__(self, options, stack):
+        need_programs(options.build)
         self.options = options
         self.stack = stack
         self.refuser = stack.enter_context(Refuser(REPLIES))
@@ -445,18 +453,21 @@ class Site:
         return tuple(self.mailers.values())
 
 
-def all_tests():
-    """[(name, function of the site)]: every test with every program."""
+def main():
+    """Runs every test with every program; returns the exit status."""
     def bind(kind, function):
         @functools.wraps(function)
         def bound(site):
             function(site.mailer(kind))
-        description = function.__doc__.strip().splitlines()[0].rstrip(".")
-        return f"{kind.name}: {description}", bound
+        return bound
 
-    return [bind(kind, function) for kind in (Procmail, Maildrop, Dovecot, Exim, OpenSMTPD)
-            for function in (OF_SERVERS if issubclass(kind, Server) else COMMON)]
+    suite = Suite(__doc__)
+    add_arguments(suite.parser)
+    for kind in (Procmail, Maildrop, Dovecot, Exim, OpenSMTPD):
+        for function in OF_SERVERS if issubclass(kind, Server) else COMMON:
+            suite.add(f"{kind.name}: {first_line(function)}", bind(kind, function))
+    return suite.main(Site)
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__, all_tests(), Site))
+    sys.exit(main())

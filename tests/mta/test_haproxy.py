@@ -38,28 +38,22 @@ import threading
 import time
 
 sys.dont_write_bytecode = True
-from daemon import CHECKOUT, PROGRAM, Daemon, DaemonError  # noqa: E402
+from daemon import PROGRAM, Daemon  # noqa: E402
+from machine import (CHECKOUT, MachineError, find_program, free_port,  # noqa: E402
+                     make_directory, wait_until)
 from mailparts import compare  # noqa: E402
-from postfix import (PostfixError, PrivatePostfix, free_port, make_directory,  # noqa: E402
-                     wait_until)
-from soak import RECIPIENT, Tap, delivered, make_bounce, number_of, queue_files  # noqa: E402
-from test_mta import comment  # noqa: E402
+from postfix import PrivatePostfix  # noqa: E402
+from soak import RECIPIENT, delivered, make_bounce, number_of, queue_files  # noqa: E402
+from suite import tidy  # noqa: E402
+from tap import check, comment, finish  # noqa: E402
 
 CONFIGURATION = os.path.join(CHECKOUT, "contrib", "haproxy", "haproxy.cfg")
 CONNECTIONS = 8
 TRIES = 50  # so often a mail is offered again after a temporary refusal
 
 
-class HAProxyError(Exception):
+class HAProxyError(MachineError):
     """HAProxy is missing, does not start, or its example is not as expected."""
-
-
-def find_haproxy():
-    """The path of the program; HAProxyError if it is not installed."""
-    path = shutil.which("haproxy", path=os.environ.get("PATH", "") + ":/usr/sbin")
-    if path is None:
-        raise HAProxyError("haproxy not found: install the package haproxy")
-    return path
 
 
 class HAProxy:
@@ -70,7 +64,7 @@ class HAProxy:
     """
 
     def __init__(self, ports):
-        self._program = find_haproxy()
+        self._program = find_program("haproxy")
         self._ports, self._process = ports, None
         self.directory = make_directory("private-haproxy-")
 
@@ -223,7 +217,7 @@ class Arrived:
                 self.damaged.append(f"{number}: {problem}")
 
 
-def play(tap, program, action, mails, stack):
+def play(program, action, mails, stack):
     """One round."""
     daemons = []
     for _ in range(3):
@@ -255,11 +249,11 @@ def play(tap, program, action, mails, stack):
     comment(f"{action}: {mails} bounces in {took:.1f} s, {mails / took:.0f} a second, on "
             f"{CONNECTIONS} connections; kill -9 after {at}; mails a daemon: {shares}; "
             f"{load.refused} temporary refusals; down after {noticed:.1f} s")
-    tap.check(at < mails and before > 0, f"{action}: {name} was killed in the middle of its "
-              "work", [f"after {at} bounces, {before} of them its own"])
-    tap.check(down, f"{action}: HAProxy has noticed", [proxy.server(name), proxy.log()[-2000:]])
-    tap.check(all(share > mails // 10 for share in shares[1:]),
-              f"{action}: the other two shared the rest", [shares])
+    check(f"{action}: {name} was killed in the middle of its work", at < mails and before > 0,
+          [f"after {at} bounces, {before} of them its own"])
+    check(f"{action}: HAProxy has noticed", down, [proxy.server(name), proxy.log()[-2000:]])
+    check(f"{action}: the other two shared the rest",
+          all(share > mails // 10 for share in shares[1:]), [shares])
 
     postfix.wait_until_idle(120)
     corrupt = set(queue_files(postfix, "corrupt").values())
@@ -269,54 +263,55 @@ def play(tap, program, action, mails, stack):
     comment(f"{action}: {len(busy)} under way at the kill -9; arrived "
             f"{sum(found.times.values())}, without explanation {len(found.plain)}, "
             f"in Postfix's queue corrupt {len(corrupt)}")
-    tap.check(len(sent) == mails and not lost, f"{action}: none of {mails} is lost",
-              [f"taken {len(sent)}, lost {sorted(lost)}"])
-    tap.check(set(found.times) <= sent and set(found.times.values()) == {1},
-              f"{action}: none came twice", [found.times.most_common(5)])
-    tap.check(not found.damaged, f"{action}: each is whole", found.damaged)
+    check(f"{action}: none of {mails} is lost", len(sent) == mails and not lost,
+          [f"taken {len(sent)}, lost {sorted(lost)}"])
+    check(f"{action}: none came twice",
+          set(found.times) <= sent and set(found.times.values()) == {1},
+          [found.times.most_common(5)])
+    check(f"{action}: each is whole", not found.damaged, found.damaged)
     unlucky = found.plain | corrupt
     if action == "accept":
-        tap.check(len(corrupt) <= 1, "accept: at most one was spoiled by Postfix", [corrupt])
-        tap.check(len(unlucky) <= CONNECTIONS and unlucky <= busy,
-                  f"accept: {len(unlucky)} without explanation, all of them under way on the "
-                  f"{CONNECTIONS} connections at the kill -9",
-                  [f"without: {sorted(unlucky)}", f"under way: {sorted(busy)}"])
+        check("accept: at most one was spoiled by Postfix", len(corrupt) <= 1, [corrupt])
+        check(f"accept: {len(unlucky)} without explanation, all of them under way on the "
+              f"{CONNECTIONS} connections at the kill -9",
+              len(unlucky) <= CONNECTIONS and unlucky <= busy,
+              [f"without: {sorted(unlucky)}", f"under way: {sorted(busy)}"])
     else:
-        tap.check(not unlucky, "tempfail: none is without explanation", [sorted(unlucky)])
+        check("tempfail: none is without explanation", not unlucky, [sorted(unlucky)])
 
     before = mails_of(victim)
     victim.start()
-    tap.check(wait_until(lambda: proxy.server(name)["status"] == "UP", 20),
-              f"{action}: started again, HAProxy takes it back", [proxy.server(name)])
+    check(f"{action}: started again, HAProxy takes it back",
+          wait_until(lambda: proxy.server(name)["status"] == "UP", 20), [proxy.server(name)])
     more = mails // 4
     load.send(range(mails + 1, mails + more + 1))
     postfix.wait_until_idle(120)
     found, got = Arrived(postfix), mails_of(victim) - before
     fresh = {number for number in found.times if number > mails}
     comment(f"{action}: of {more} more, {got} went to the daemon started again")
-    tap.check(got > more // 10 and len(fresh) == more and not fresh & found.plain,
-              f"{action}: it gets mail again, and all is explained",
-              [f"it got {got}, {len(fresh)} arrived, plain {sorted(fresh & found.plain)}"])
-    tap.check(all(daemon.running() for daemon in daemons), f"{action}: all three run",
-              [daemon.log()[-1000:] for daemon in daemons])
+    check(f"{action}: it gets mail again, and all is explained",
+          got > more // 10 and len(fresh) == more and not fresh & found.plain,
+          [f"it got {got}, {len(fresh)} arrived, plain {sorted(fresh & found.plain)}"])
+    check(f"{action}: all three run", all(daemon.running() for daemon in daemons),
+          [daemon.log()[-1000:] for daemon in daemons])
     for daemon in daemons:  # all at once, for each takes 5 seconds
         daemon.signal(signal.SIGTERM)
-    tap.check(all(daemon.terminate(40) == 0 for daemon in daemons),
-              f"{action}: all three end in good order")
+    check(f"{action}: all three end in good order",
+          all(daemon.terminate(40) == 0 for daemon in daemons))
     chatter = [line for daemon in daemons for line in daemon.log().splitlines()
                if " recipient=<" not in line]
     comment(f"{action}: {len(chatter)} lines in the daemons' logs that are not of a mail")
-    tap.check(len(chatter) <= 15, f"{action}: the checks do not fill the daemons' logs",
-              [f"{len(chatter)} lines"] + chatter)
+    check(f"{action}: the checks do not fill the daemons' logs", len(chatter) <= 15,
+          [f"{len(chatter)} lines"] + chatter)
 
 
-def test_example(tap):
+def test_example():
     """The example as it is, without other addresses."""
-    done = subprocess.run([find_haproxy(), "-c", "-f", CONFIGURATION], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True)
+    done = subprocess.run([find_program("haproxy"), "-c", "-f", CONFIGURATION],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
     said = done.stdout + done.stderr
-    tap.check(done.returncode == 0 and not re.search(r"WARNING|ALERT", said),
-              "HAProxy finds no fault in the example", [said])
+    check("HAProxy finds no fault in the example",
+          done.returncode == 0 and not re.search(r"WARNING|ALERT", said), [said])
 
 
 def main():
@@ -325,26 +320,16 @@ def main():
     parser.add_argument("-n", dest="mails", metavar="MAILS", type=int, default=400)
     parser.add_argument("program", nargs="?", default=PROGRAM)
     options = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):  # end what was started, as Ctrl-C does
-        signal.signal(number, lambda *_: sys.exit(1))
-    tap, stack = Tap(), contextlib.ExitStack()
     try:
-        if os.geteuid() != 0:
-            raise PostfixError("must run as root, as Postfix must")
-        test_example(tap)
-        for action in ("accept", "tempfail"):
-            with contextlib.ExitStack() as inner:
-                stack.push(inner)
-                play(tap, options.program, action, options.mails, inner)
-    except (PostfixError, DaemonError, HAProxyError, OSError, smtplib.SMTPException) as problem:
-        comment(f"{type(problem).__name__}: {problem}")
-        tap.check(False, "run to the end")
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # nothing may interrupt the tidying up
-        stack.close()
-    print(f"1..{tap.count}")
-    return 1 if tap.failures else 0
+        with tidy() as stack:
+            test_example()
+            for action in ("accept", "tempfail"):
+                with contextlib.ExitStack() as inner:
+                    stack.push(inner)
+                    play(options.program, action, options.mails, inner)
+    except (MachineError, OSError, smtplib.SMTPException) as problem:
+        check("the tests go on to the end", False, f"{type(problem).__name__}: {problem}")
+    return finish()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ and exits 1 if any failed or nothing could be tried at all. A mail is always ass
 it lies in the mailbox, and compared with the same mail from a Postfix without milter.
 """
 
-import argparse
 import concurrent.futures
 import contextlib
 import glob
@@ -27,17 +26,24 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 
 sys.dont_write_bytecode = True
-from daemon import CHECKOUT, HOSTNAME, PROGRAM, Daemon, DaemonError, run_as_nobody  # noqa: E402
+from daemon import HOSTNAME, PROGRAM, Daemon, run_as_nobody  # noqa: E402
+from expect import check_cause, check_explanation, check_plain  # noqa: E402
+from machine import CHECKOUT, wait_until  # noqa: E402
 from mailparts import Part, causes, check, compare, normalise, words_of_html  # noqa: E402
-from postfix import PostfixError, PrivatePostfix, wait_until  # noqa: E402
+from postfix import PrivatePostfix  # noqa: E402
 from refuser import Refusal, Refuser  # noqa: E402
+from samples import EXIM_REPORT, address, foreign_report, message  # noqa: E402
+from suite import Suite  # noqa: E402
+from tap import comment  # noqa: E402
 
 STRANGER = "192.0.2.77"  # a client that is not this machine, for XCLIENT
 CORPUS_LIMIT = 200  # so many mails of tests/corpus are tried, evenly chosen
-TESTS = []
+
+SUITE = Suite(__doc__)
+SUITE.parser.add_argument("program", nargs="?", default=PROGRAM)
+test = SUITE.test
 
 # Replies by recipient. What is expected of each is in test_replies.
 REPLIES = {
@@ -60,13 +66,8 @@ REPLIES = {
 }
 
 
-def test(function):
-    """Marks a test; its name is the first line of its description."""
-    TESTS.append((function.__doc__.strip().splitlines()[0].rstrip("."), function))
-    return function
-
-
 # The place where all tests happen
+
 
 class Site:
     """Servers for all tests.
@@ -76,8 +77,8 @@ class Site:
     frail    a Postfix that waits 2 s for its milter; tests break and restart `victim`
     """
 
-    def __init__(self, program, stack):
-        self.program = program
+    def __init__(self, options, stack):
+        self.program = program = options.program
         self.refuser = stack.enter_context(Refuser(REPLIES))
         self.closed = stack.enter_context(Refuser(connect="554 5.7.1 No mail from you here"))
         self.daemon = stack.enter_context(Daemon(program))
@@ -106,6 +107,11 @@ class Site:
         """Everything that keeps a log."""
         return (self.noted, self.plain, self.frail, self.daemon, self.victim)
 
+    def ready(self):
+        """A failed test must not fail the next ones."""
+        if not self.victim.running():
+            self.victim.start()
+
     def new_user(self):
         """A mailbox that no other test uses."""
         return next(self._users)
@@ -132,75 +138,8 @@ class Site:
         return arrived
 
 
-def address(user):
-    """The user's address."""
-    return f"{user}@example.org"
-
-
-def message(user, recipient, subject="Invoice 2024-117", body=b"Hello,\n\nthis is it.\n",
-            fields=""):
-    """An ordinary message as a person's mail program sends it."""
-    return (f"From: Jan Kowalski <{address(user)}>\n"
-            f"To: {recipient}\n"
-            f"Subject: {subject}\n"
-            "Date: Tue, 03 Jun 2025 14:02:00 +0000\n"
-            f"Message-ID: <20250603140200.{user}@client.example.org>\n"
-            f"{fields}"
-            "\n").encode() + body
-
-
-def check_cause(found, recipient, cause, action="failed", code=None, status=None, fix=None,
-                reply=None):
-    """One Bounce-Cause is for `recipient` and says what is expected; its form is right."""
-    for_it = [entry for entry in found.causes if entry.get("recipient") == recipient]
-    check(len(for_it) == 1, f"{len(for_it)} Bounce-Cause for {recipient}: {found.causes}")
-    entry = for_it[0]
-    expected = {"cause": cause, "action": action, "by": HOSTNAME}
-    expected.update((name, value) for name, value in
-                    (("code", code), ("status", status), ("fix", fix)) if value is not None)
-    got = {name: entry.get(name) for name in expected}
-    check(got == expected, f"Bounce-Cause for {recipient} says {got}, not {expected}")
-    check(entry.get("fix") or action == "relayed", "Bounce-Cause does not say who can fix it")
-    if reply is not None:
-        check(entry.get("reply", "").startswith(reply[:150]),
-              f"reply is {entry.get('reply')!r}, not {reply!r}")
-
-
-def check_explanation(found, *recipients, begin="Not delivered to"):
-    """The header fields are where they belong, and a text in the agreed shape stands before
-    the old one."""
-    names = [name for name, _ in found.mail.fields]
-    start = names.index("received") + 1
-    end = start + 1 + len(found.causes)
-    check(sorted(names[start:end]) == sorted(["bounce-explanation"]
-                                             + ["bounce-cause"] * len(found.causes)),
-          f"the fields are not right below our Received: {names[:end + 3]}")
-    check(len(found.titles) == 1 and found.titles[0], f"Bounce-Explanation: {found.titles}")
-    text = found.text
-    check(text, "no explanation in the text")
-    check(text.startswith(begin), f"the text does not begin with {begin!r}:\n{text}")
-    flat = " ".join(text.split())
-    for recipient in recipients:
-        check(recipient in flat, f"{recipient} is not named:\n{text}")
-    check(f"Explanation added by {HOSTNAME}" in flat, f"not said who speaks:\n{text}")
-    check(text.endswith("\n\n") and not text.endswith("\n\n\n"),
-          f"not exactly one empty line before the old text: {text[-40:]!r}")
-    long_lines = [line for line in text.splitlines()
-                  if len(line) > 72 and not any(recipient in line for recipient in recipients)]
-    check(not long_lines, f"longer than 72 columns: {long_lines}")
-    if found.html is not None:
-        words = words_of_html(found.html)
-        for recipient in recipients:
-            check(recipient in words, f"the HTML does not name {recipient}")
-
-
-def check_plain(found, why):
-    """Nothing at all was added."""
-    check(not found.causes and not found.titles and not found.text and found.html is None,
-          f"{why}, and yet explained: {found.causes} {found.text!r}")
-
-
 # Bounces that Postfix makes itself
+
 
 @test
 def test_own_bounce(site):
@@ -361,128 +300,6 @@ def test_log_line(site):
 
 
 # Mail that comes by SMTP
-
-def foreign_report(recipient="anna.novak@example.com", marker=""):
-    """A report as Exchange writes it: alternative of text and HTML, both quoted-printable."""
-    return f"""\
-From: <postmaster@mail.example.com>
-To: <jan@example.org>
-Date: Tue, 03 Jun 2025 14:02:09 +0000
-Content-Type: multipart/report; report-type=delivery-status;
-\tboundary="outer-1"
-Content-Language: en-US
-Message-ID: <f3c1{marker}@mail.example.com>
-In-Reply-To: <20250603140200.jan@client.example.org>
-Subject: Undeliverable: Invoice 2024-117
-Auto-Submitted: auto-replied
-MIME-Version: 1.0
-
-This line is before the first part.
---outer-1
-Content-Type: multipart/alternative; differences=Content-Type;
-\tboundary="inner-2"
-
---inner-2
-Content-Type: text/plain; charset="utf-8"
-Content-Transfer-Encoding: quoted-printable
-
-Your message to {recipient} couldn=E2=80=99t be delivered.
-The address could not be found at the destination domain, or is unable to r=
-eceive messages.
-
-Diagnostic information for administrators:
-Generating server: mail.example.com
-{recipient}
-Remote Server returned '550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipien=
-t not found by SMTP address lookup'
-
---inner-2
-Content-Type: text/html; charset="us-ascii"
-Content-Transfer-Encoding: quoted-printable
-
-<html>
-<head>
-<meta http-equiv=3D"Content-Type" content=3D"text/html; charset=3Dus-ascii">
-</head>
-<body>
-<p>Your message to {recipient} couldn&#8217;t be delivered.</p>
-</body>
-</html>
-
---inner-2--
-
---outer-1
-Content-Type: message/delivery-status
-
-Reporting-MTA: dns;mail.example.com
-Received-From-MTA: dns;mail.example.org
-Arrival-Date: Tue, 03 Jun 2025 14:02:08 +0000
-
-Final-Recipient: rfc822;{recipient}
-Action: failed
-Status: 5.1.10
-Diagnostic-Code: smtp;550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient
- not found by SMTP address lookup
-
---outer-1
-Content-Type: message/rfc822
-
-From: Jan Kowalski <jan@example.org>
-To: <{recipient}>
-Subject: Invoice 2024-117
-Date: Tue, 03 Jun 2025 14:02:00 +0000
-Message-ID: <20250603140200.jan@client.example.org>
-
-Hello, {marker}
---outer-1--
-This line is after the last part.
-""".encode()
-
-
-EXIM_REPORT = b"""\
-X-Failed-Recipients: anna.novak@example.com
-Auto-Submitted: auto-replied
-From: Mail Delivery System <Mailer-Daemon@mx.example.net>
-To: jan@example.org
-Content-Type: multipart/report; report-type=delivery-status; boundary=1748959329-eximdsn-1
-MIME-Version: 1.0
-Subject: Mail delivery failed: returning message to sender
-Message-Id: <E1uMSbt-0000aa-1x@mx.example.net>
-Date: Tue, 03 Jun 2025 14:02:09 +0000
-
---1748959329-eximdsn-1
-Content-type: text/plain; charset=us-ascii
-
-This message was created automatically by mail delivery software.
-
-A message that you sent could not be delivered to one or more of its
-recipients. This is a permanent error. The following address(es) failed:
-
-  anna.novak@example.com
-    host mx.example.com [192.0.2.10]
-    SMTP error from remote mail server after RCPT TO:<anna.novak@example.com>:
-    552 5.2.2 Mailbox full
-
---1748959329-eximdsn-1
-Content-type: message/delivery-status
-
-Reporting-MTA: dns; mx.example.net
-
-Action: failed
-Final-Recipient: rfc822;anna.novak@example.com
-Status: 5.0.0
-Remote-MTA: dns; mx.example.com
-Diagnostic-Code: smtp; 552 5.2.2 Mailbox full
-
---1748959329-eximdsn-1
-Content-type: text/rfc822-headers
-
-From: jan@example.org
-To: anna.novak@example.com
-Subject: Invoice 2024-117
-
---1748959329-eximdsn-1--
-"""
 
 SIGNED_REPORT = foreign_report().replace(
     b"From: <postmaster", b"DKIM-Signature: v=1; a=rsa-sha256; d=example.com; s=x;\n"
@@ -665,6 +482,7 @@ def test_inet_socket(site):
 
 
 # The daemon dead, slow, killed. These tests leave site.victim running.
+
 
 @contextlib.contextmanager
 def victim_away(site):
@@ -1018,6 +836,7 @@ def test_ended_within_edits(site):
 
 # The daemon as a program
 
+
 @test
 def test_reload(site):
     """SIGUSR1: new settings are taken, faulty ones are not and the old ones stay."""
@@ -1075,73 +894,5 @@ def test_ends_well(site):
         check(server.corrupt() == 0 and server.queue_empty(), "mail is left in a queue")
 
 
-# Running them
-
-def run(site, selected, verbose):
-    """Runs the tests and prints their results; returns the number of failures."""
-    failures = 0
-    for number, (name, function) in enumerate(selected, 1):
-        start = time.monotonic()
-        marks = [len(source.log()) for source in site.sources()]
-        try:
-            function(site)
-            result = "ok"
-        except Exception as problem:  # a failed test must not keep the others from running
-            result = "not ok"
-            failures += 1
-            explain_failure(problem)
-            if verbose:
-                for mark, source in zip(marks, site.sources()):
-                    comment(source.log()[mark:])
-        if not site.victim.running() and function is not test_ends_well:
-            site.victim.start()  # a failed test must not fail the next ones
-        print(f"{result} {number} - {name} ({time.monotonic() - start:.1f} s)", flush=True)
-    return failures
-
-
-def explain_failure(problem):
-    """Prints a failure as comment lines: where in this file, and what."""
-    for frame in traceback.extract_tb(problem.__traceback__):
-        if os.path.basename(frame.filename) == "test_mta.py" and frame.name != "run":
-            comment(f"line {frame.lineno}, {frame.name}: {frame.line}")
-    comment(f"{type(problem).__name__}: {problem}")
-
-
-def comment(text):
-    """Prints lines that are no results."""
-    for line in text.splitlines():
-        print(f"# {line}")
-
-
-def main():
-    """Returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-k", metavar="WORD", default="")
-    parser.add_argument("-v", action="store_true")
-    parser.add_argument("program", nargs="?", default=PROGRAM)
-    options = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):  # end what was started, as Ctrl-C does
-        signal.signal(number, lambda *_: sys.exit(1))
-    selected = [(name, function) for name, function in TESTS
-                if options.k in name or options.k in function.__name__]
-    print(f"1..{len(selected)}", flush=True)
-    stack = contextlib.ExitStack()
-    try:
-        if os.geteuid() != 0:
-            raise PostfixError("must run as root, as Postfix must")
-        failures = run(Site(options.program, stack), selected, options.v)
-    except (PostfixError, DaemonError, OSError) as problem:
-        comment(str(problem))
-        print("not ok 1 - start Postfix and the daemon")
-        print("0 passed, 1 failed")
-        return 1
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # nothing may interrupt the tidying up
-        stack.close()
-    print(f"{len(selected) - failures} passed, {failures} failed")
-    return 1 if failures or not selected else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(SUITE.main(Site))

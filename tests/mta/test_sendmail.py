@@ -18,7 +18,6 @@ pass none, and are explained by `whybounce filter` in procmail; and mail arrives
 fails.
 """
 
-import argparse
 import concurrent.futures
 import contextlib
 import os
@@ -26,21 +25,24 @@ import re
 import signal
 import sys
 import time
-import traceback
 
 sys.dont_write_bytecode = True
-from daemon import HOSTNAME, Daemon, DaemonError  # noqa: E402
-from mailparts import ADDED, Explained, Part, check, compare  # noqa: E402
-from refuser import Refusal, Refuser  # noqa: E402
-from sendmail import (CHECKOUT, PACKAGES, PROCMAILRC, PackageError,
-                      PrivateSendmail)  # noqa: E402
+from daemon import Daemon  # noqa: E402
+from expect import (check_explained, check_same, check_unexplained, level,  # noqa: E402
+                    without_added_line)
+from mailparts import Part, check  # noqa: E402
+from recipes import (FAILURES, REPLIES, SHARE, add_arguments, add_whybounce,  # noqa: E402
+                     contrib, need_programs, replace_whybounce)
+from refuser import Refuser  # noqa: E402
+from samples import address, corpus, expected_causes, message  # noqa: E402
+from sendmail import PROCMAILRC, PrivateSendmail  # noqa: E402
+from suite import Suite  # noqa: E402
 
-SHARE = "/usr/local/share/whybounced"  # where the recipes say that they are
+SUITE = Suite(__doc__)
+test = SUITE.test
+add_arguments(SUITE.parser)
+
 SOCKET = "/run/whybounced/whybounced.sock"  # the daemon's default
-TRACES = ("return-path", "envelope-to", "delivery-date", "delivered-to", "x-original-to")
-# What Sendmail gives to a mail without one, and OpenSMTPD.
-ADDED_ID = re.compile(rb"(?mi)^Message-Id: <(?:\d{12}\.\w{14}|[0-9a-f]{16})@mail\.example\.org>")
-TESTS = []
 
 # Bounces of tests/corpus that reach Sendmail from elsewhere: with a status part and without.
 BOUNCES = ("postfix-unknown", "exim-new-unknown", "sendmail-unknown", "exchange-2016",
@@ -53,102 +55,9 @@ $HOME/Before/
 INCLUDERC={SHARE}/procmail/whybounce.rc
 """
 
-REPLIES = {
-    "unknown": Refusal("rcpt", "550 5.1.1 <unknown@example.com>: Recipient address rejected: "
-                               "User unknown in virtual mailbox table"),
-    "full": Refusal("rcpt", "552 5.2.2 <full@example.com> Quota exceeded (mailbox for user "
-                            "is full)"),
-    "large": Refusal("end", "552 5.3.4 Message size exceeds fixed limit"),
-    "late": Refusal("rcpt", "452 4.2.2 <late@example.com> Mailbox full"),
-}
-
-
-def test(function):
-    """Marks a test; its name is the first line of its description."""
-    TESTS.append((function.__doc__.strip().splitlines()[0].rstrip("."), function))
-    return function
-
-
-# Files
-
-def contrib(name):
-    """A file of contrib, as text."""
-    with open(os.path.join(CHECKOUT, "contrib", name)) as file:
-        return file.read()
-
-
-def corpus(name):
-    """A mail of tests/corpus, with LF."""
-    with open(os.path.join(CHECKOUT, "tests", "corpus", name + ".eml"), "rb") as file:
-        return file.read().replace(b"\r\n", b"\n")
-
-
-def expected_causes(name):
-    """The causes that a mail of tests/corpus has, in order."""
-    with open(os.path.join(CHECKOUT, "tests", "corpus", name + ".want")) as file:
-        lines = [line for line in file if "|" in line and not line.startswith("#")]
-    return [line.split("|")[5].strip() for line in lines]
-
-
-def add_whybounce(root, build):
-    """Puts our program where `make install` would, and settings that name the host."""
-    root.add_program(os.path.join(build, "whybounce"), "/usr/local/bin/whybounce")
-    root.add_charsets()
-    root.write("/etc/whybounced/whybounced.conf", f'hostname = "{HOSTNAME}"\n')
-
-
-# Comparing
-
-def level(mail):
-    """The mail without the fields of its delivery, which are on top and different each time,
-    and without a message id that the server gave it; ours come first, wherever they were."""
-    part = Part(ADDED_ID.sub(b"Message-Id: <>", mail))
-    ours = [field for name, field in part.fields if name in ADDED]
-    others = [(name, field) for name, field in part.fields if name not in ADDED]
-    while others and others[0][0] in TRACES:
-        others.pop(0)
-    if others and others[0][0] == "received":
-        others.pop(0)
-    return b"".join([b"X-Level: yes\n", *ours, *(field for _, field in others), b"\n",
-                     part.body])
-
-
-def check_same(plain, arrived, why):
-    """Both mails are the same byte for byte, but for the fields of their delivery."""
-    plain, arrived = level(plain), level(arrived)
-    check(plain == arrived, f"{why}: the mail has changed:\n{arrived[:600]!r}\nis not\n"
-                            f"{plain[:600]!r}")
-
-
-def without_added_line(before, after):
-    """The mail without the empty line that procmail itself puts behind every mail that passes
-    a filter, `cat` too, and that does not end in one."""
-    added = after.endswith(b"\n\n") and not before.endswith(b"\n\n")
-    return after[:-1] if added else after
-
-
-def check_explained(plain, noted, causes, begin="Not delivered to"):
-    """The bounce says these causes, has an explanation, and is the same otherwise. Returns
-    what was found added."""
-    found = compare(level(plain), level(noted))
-    check([entry["cause"] for entry in found.causes] == list(causes),
-          f"explained as {found.causes}, not {causes}")
-    check(all(entry.get("by") == HOSTNAME for entry in found.causes),
-          f"not said who speaks: {found.causes}")
-    check(len(found.titles) == 1, f"Bounce-Explanation: {found.titles}")
-    check(found.text.startswith(begin), f"the text does not begin with {begin!r}: "
-                                        f"{found.text[:200]!r}")
-    return found
-
-
-def check_unexplained(mail, why):
-    """Nothing at all was added."""
-    found = Explained(Part(mail))
-    check(not found.causes and not found.titles
-          and b"Explanation added by" not in mail, f"{why}, and yet explained: {found.causes}")
-
 
 # The place where all tests happen
+
 
 class Site:
     """Servers for all tests.
@@ -161,6 +70,7 @@ class Site:
     """
 
     def __init__(self, options, stack):
+        need_programs(options.build)
         self.build = options.build
         self.folder = options.packages
         self.refuser = stack.enter_context(Refuser(REPLIES))
@@ -232,22 +142,8 @@ def daemon_for(root, build, settings=None):
     return daemon
 
 
-def address(user):
-    """The user's address."""
-    return f"{user}@example.org"
-
-
-def message(user, recipient, subject="Invoice 2024-117"):
-    """An ordinary message as a person's mail program sends it."""
-    return (f"From: Jan Kowalski <{address(user)}>\n"
-            f"To: {recipient}\n"
-            f"Subject: {subject}\n"
-            "Date: Tue, 03 Jun 2025 14:02:00 +0000\n"
-            f"Message-ID: <20250603140200.{user}@client.example.org>\n"
-            "\nHello,\n\nthis is it.\n").encode()
-
-
 # The settings
+
 
 @test
 def test_debian_settings(site):
@@ -271,6 +167,7 @@ def test_debian_settings(site):
 
 
 # Mail that comes by SMTP
+
 
 @test
 def test_by_smtp(site):
@@ -310,6 +207,7 @@ def test_ordinary(site):
 
 
 # Bounces that Sendmail makes itself
+
 
 @test
 def test_own_bounce_bypasses(site):
@@ -386,6 +284,7 @@ def test_not_as_root(site):
 
 # What fails
 
+
 @test
 def test_daemon_dead(site):
     """With the daemon dead a bounce arrives as it was, at once; it is restarted: explained."""
@@ -452,18 +351,6 @@ def test_filter_fails(site):
     check_explained(before, without_added_line(before, after), ["mailbox-unknown"])
 
 
-# Programs that fail in place of whybounce; None: there is none.
-FAILURES = (
-    None,
-    "exit 1",
-    "cat >/dev/null; exit 1",
-    "head -c 700; exit 75",
-    "head -c 300; kill -KILL $$",
-    "cat; kill -SEGV $$",
-    "echo a message >&2; exit 1",
-)
-
-
 @contextlib.contextmanager
 def instead_of_whybounce(site, script):
     """Puts a shell script, or with None nothing, in the place of whybounce."""
@@ -475,77 +362,5 @@ def instead_of_whybounce(site, script):
         add_whybounce(root, site.build)
 
 
-def replace_whybounce(root, script):
-    """Puts a shell script, or with None nothing, in the place of whybounce in a root."""
-    if script is None:
-        os.unlink(root.path("/usr/local/bin/whybounce"))
-    else:
-        root.write("/usr/local/bin/whybounce", f"#!/bin/sh\n{script}\n", 0o755)
-
-
-# Running them; test_filters.py does it the same way
-
-def run(site, tests, verbose):
-    """Runs the tests and prints their results; returns the number of failures."""
-    failures = 0
-    for number, (name, function) in enumerate(tests, 1):
-        start = time.monotonic()
-        marks = {source: len(source.log()) for source in site.sources()}
-        try:
-            function(site)
-            result = "ok"
-        except Exception as problem:  # a failed test must not keep the others from running
-            result = "not ok"
-            failures += 1
-            for frame in traceback.extract_tb(problem.__traceback__):
-                if frame.name != "run":
-                    comment(f"{os.path.basename(frame.filename)}:{frame.lineno}: {frame.line}")
-            comment(f"{type(problem).__name__}: {problem}")
-            if verbose:
-                for source in site.sources():
-                    comment(source.log()[marks.get(source, 0):])
-        print(f"{result} {number} - {name} ({time.monotonic() - start:.1f} s)", flush=True)
-    return failures
-
-
-def comment(text):
-    """Prints lines that are no results."""
-    for line in text.splitlines():
-        print(f"# {line}")
-
-
-def main(description, tests, make_site):
-    """Runs a test program; returns its exit status."""
-    parser = argparse.ArgumentParser(description=description.splitlines()[0])
-    parser.add_argument("-k", metavar="WORD", default="")
-    parser.add_argument("-v", action="store_true")
-    parser.add_argument("-p", dest="packages", metavar="FOLDER",
-                        default=PACKAGES)
-    parser.add_argument("build", nargs="?", default=os.path.join(CHECKOUT, "build"))
-    options = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):  # end what was started, as Ctrl-C does
-        signal.signal(number, lambda *_: sys.exit(1))
-    selected = [(name, function) for name, function in tests
-                if options.k in name or options.k in function.__name__]
-    print(f"1..{len(selected)}", flush=True)
-    stack = contextlib.ExitStack()
-    try:
-        for program in ("whybounce", "whybounced"):
-            if not os.path.isfile(os.path.join(options.build, program)):
-                raise PackageError(f"{options.build}/{program} is missing: build it first (make)")
-        failures = run(make_site(options, stack), selected, options.v)
-    except (PackageError, DaemonError, OSError) as problem:
-        comment(str(problem))
-        print("not ok 1 - start the mail programs")
-        print("0 passed, 1 failed")
-        return 1
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # nothing may interrupt the tidying up
-        stack.close()
-    print(f"{len(selected) - failures} passed, {failures} failed")
-    return 1 if failures or not selected else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(__doc__, TESTS, Site))
+    sys.exit(SUITE.main(Site))
