@@ -177,9 +177,10 @@ check-layers: $(LIBRARY)
 packages-%:
 	@contrib/install-packages $*
 
-# The package: built, installed into a clean Debian, used, removed; as root.
+# The packages: built, installed into a clean Debian, used, removed; as root.
 check-package: packages-package
-	@tests/run '$(PYTHON) tests/mta/test_package.py $(MAKE)'
+	@tests/run '$(PYTHON) tests/package/test_deb.py $(MAKE)' \
+	    '$(PYTHON) tests/package/test_rpm.py $(MAKE)'
 
 # Thousands of bounces while the daemon is broken in every way; as root.
 soak: packages-check

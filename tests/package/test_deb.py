@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The Debian package: built, looked at by lintian, and lived with in a clean Debian.
 
-usage: test_package.py [MAKE]
+usage: test_deb.py [MAKE]
 
 MAKE (make, if not given) is called in the checkout that this file lies in, and builds below a
 temporary folder. A new Debian of this machine's release is made there by debootstrap, from the
@@ -13,30 +13,20 @@ Must run as root and reach the mirror. Prints `ok N - name` or `not ok N - name`
 if any failed.
 """
 
-import fnmatch
 import glob
 import os
-import re
 import shutil
-import signal
-import subprocess
 import sys
-import tempfile
-import time
-import traceback
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-CACHE = os.path.join(ROOT, "build", "packages", "debootstrap")  # Debian's packages, kept
-NEEDED = ("debootstrap", "dpkg-buildpackage", "dh", "fakeroot", "lintian", "git", "unshare",
-          "nsenter")
+sys.dont_write_bytecode = True
+from steps import ROOT, call, need, run  # noqa: E402
+from debian import Debian  # noqa: E402
+from machine import wait_until  # noqa: E402
+from tap import check, told  # noqa: E402
+
 SETTINGS = "/etc/whybounced/whybounced.conf"
 STARTED_AT_BOOT = "/etc/systemd/system/multi-user.target.wants/whybounced.service"
 READER = "anna"  # who writes mail in there, and gets it back
-
-# What a package leaves behind and must: dpkg's and other programs' own notes, and the account.
-OWN_NOTES = ("/var/lib/dpkg/*", "/var/log/*", "/var/cache/*", "/var/lib/systemd/*", "/tmp/*",
-             "/etc/*-", "/etc/.pwd.lock", "/run/*", "/var/spool/postfix/*", "/var/mail/*",
-             "/var/lib/postfix/*", "/proc/*", "/dev/*", "/sys/*")
 
 FOREIGN_BOUNCE = """\
 From: MAILER-DAEMON@mx.example.net
@@ -69,191 +59,6 @@ import smtplib, sys
 with smtplib.SMTP("127.0.0.1", 25, local_hostname="mx.example.net", timeout=60) as client:
     client.sendmail("", [sys.argv[1]], sys.stdin.read())
 """
-
-# The same: brings the loopback interface up, which a new network has down.
-LOOPBACK_UP = """\
-import fcntl, socket, struct
-SIOCSIFFLAGS, IFF_UP = 0x8914, 1
-with socket.socket() as any_socket:
-    fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
-"""
-
-counts = {True: 0, False: 0}
-
-
-class Broken(Exception):
-    """What comes next makes no sense any more."""
-
-
-def check(name, passed, detail=""):
-    """Prints one result, with the detail if it failed."""
-    passed = bool(passed)
-    counts[passed] += 1
-    print(f"{'ok' if passed else 'not ok'} {sum(counts.values())} - {name}")
-    if not passed:
-        for line in str(detail).splitlines()[-30:]:
-            print(f"#   {line[:300]}")
-    sys.stdout.flush()
-    return passed
-
-
-def need(name, passed, detail=""):
-    """check() that all later tests build upon."""
-    if not check(name, passed, detail):
-        raise Broken(name)
-
-
-def told(result):
-    """What a program said and how it ended."""
-    return f"exit status {result.returncode}\n{result.stdout}{result.stderr}"
-
-
-def call(*words, **options):
-    """Runs a program of this machine to its end."""
-    options = {"timeout": 900, "stdin": subprocess.DEVNULL, **options}
-    if "input" in options:
-        del options["stdin"]
-    return subprocess.run(words, text=True, errors="replace", capture_output=True, check=False,
-                          **options)
-
-
-def wait_until(condition, timeout):
-    """True as soon as condition() is true, False when it is not within `timeout` seconds."""
-    end = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.1)
-    return True
-
-
-# --- A Debian of our own
-
-def release():
-    """The code name of this machine's Debian."""
-    with open("/etc/os-release", encoding="utf-8") as file:
-        return re.search(r"^VERSION_CODENAME=(\w+)", file.read(), re.M).group(1)
-
-
-def mirror():
-    """Where apt has the packages of this release from."""
-    listed = call("apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)",
-                  "Created-By: Packages").stdout
-    for line in listed.splitlines():
-        uri, codename, component = line.split(" ")
-        if codename == release() and component == "main":
-            return uri
-    raise Broken(f"apt has no source for {release()} main:\n{listed}")
-
-
-def environment():
-    """The environment of everything that runs in the new Debian."""
-    words = call("apt-config", "shell", "proxy", "Acquire::http::Proxy").stdout
-    found = re.match(r"proxy='(.*)'", words)
-    proxy = {"http_proxy": found.group(1)} if found else {}
-    proxy.update((name, value) for name, value in os.environ.items()
-                 if name.lower() in ("http_proxy", "no_proxy"))
-    return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root",
-            "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", **proxy}
-
-
-class Debian:
-    """A new Debian in a folder. Until isolate() it has this machine's network, then its own."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.environment = environment()
-        self._keeper = self._first = None
-        os.makedirs(CACHE, exist_ok=True)
-        # With mounts of its own, so that none is left behind whatever happens.
-        done = call("unshare", "--mount", "debootstrap", "--variant=minbase",
-                    f"--cache-dir={CACHE}", release(), folder, mirror(), env=self.environment)
-        if done.returncode != 0:
-            raise Broken(told(done) + self.read("/debootstrap/debootstrap.log")[-1000:])
-        self.write("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)  # start nothing
-
-    def path(self, name):
-        """The path here of a path in there."""
-        return self.folder + name
-
-    def write(self, name, text, mode=0o644):
-        """Writes a file in there."""
-        with open(self.path(name), "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(self.path(name), mode)
-
-    def read(self, name):
-        """A file's text; empty if there is none."""
-        try:
-            with open(self.path(name), encoding="utf-8", errors="replace") as file:
-                return file.read()
-        except FileNotFoundError:
-            return ""
-
-    def isolate(self):
-        """From now on there is no network but loopback, and one family of processes."""
-        self._keeper = subprocess.Popen(
-            ["unshare", "--net", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child",
-             f"--mount-proc={self.folder}/proc", "chroot", self.folder, "sleep", "infinity"],
-            env=self.environment, cwd="/", stdin=subprocess.DEVNULL)
-        children = f"/proc/{self._keeper.pid}/task/{self._keeper.pid}/children"
-
-        def started():
-            with open(children) as file:
-                self._first = file.read().strip()
-            return self._first and os.path.exists(self.path("/proc")) and \
-                os.readlink(f"/proc/{self._first}/root") == self.folder
-
-        if not wait_until(started, 10):
-            raise Broken("no namespaces are to be had")
-        self.python(LOOPBACK_UP)
-
-    def _inside(self, *words):
-        if self._first is None:
-            return ["unshare", "--mount", "--pid", "--fork", "--kill-child",
-                    f"--mount-proc={self.folder}/proc", "chroot", self.folder, *words]
-        return ["nsenter", f"--target={self._first}", "--net", "--mount", "--pid", "--uts",
-                "--ipc", "--root", "--wd", *words]
-
-    def run(self, *words, **options):
-        """Runs a program in there to its end."""
-        return call(*self._inside(*words), env=self.environment, cwd="/", umask=0o022, **options)
-
-    def must(self, *words, **options):
-        """run() of what has to go well."""
-        done = self.run(*words, **options)
-        if done.returncode != 0:
-            raise Broken(f"{' '.join(words)}: {told(done)}")
-        return done
-
-    def start(self, *words):
-        """Starts a program that stays in the foreground; returns its subprocess.Popen."""
-        with open(self.path("/var/log/started"), "ab") as log:
-            return subprocess.Popen(self._inside(*words), env=self.environment, cwd="/",
-                                    umask=0o022, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-
-    def python(self, program, *words, **options):
-        """Runs a Python program of ours in its network; the new Debian has no Python."""
-        done = call("nsenter", f"--target={self._first}", "--net", sys.executable, "-c", program,
-                    *words, **options)
-        if done.returncode != 0:
-            raise Broken(told(done))
-
-    def everything(self):
-        """All paths in there but for OWN_NOTES."""
-        found = set()
-        for folder, folders, names in os.walk(self.folder):
-            for name in folders + names:
-                path = os.path.join(folder, name)[len(self.folder):]
-                if not any(fnmatch.fnmatchcase(path, pattern) for pattern in OWN_NOTES):
-                    found.add(path)
-        return found
-
-    def end(self):
-        """Ends everything that runs in there: it goes with the first process."""
-        if self._keeper is not None:
-            self._keeper.send_signal(signal.SIGKILL)
-            self._keeper.wait(10)
 
 
 # --- The tests, each building on those before
@@ -470,39 +275,19 @@ def remove(debian, package, service, before):
           arrived(debian, "gone@mail.example.org"), debian.read("/var/log/mail.log"))
 
 
-def main():
-    """Runs the tests; returns the exit status."""
-    make = sys.argv[1] if len(sys.argv) > 1 else "make"
-    for number in (signal.SIGTERM, signal.SIGHUP):  # end what was started, as Ctrl-C does
-        signal.signal(number, lambda *_: sys.exit(1))
-    folder = tempfile.mkdtemp(prefix="whybounce-package-", dir="/var/tmp")
-    os.chmod(folder, 0o755)
-    debian = None
-    try:
-        missing = [program for program in NEEDED if shutil.which(program) is None]
-        need("the programs to build and try a package are there, and we are root",
-             not missing and os.geteuid() == 0, f"missing: {missing}, user {os.geteuid()}")
-        package = build(folder, make)
-        look(package)
-        debian = Debian(os.path.join(folder, "debian"))
-        prepare(debian, package)
-        before = debian.everything()
-        install(debian, package)
-        service = use(debian)
-        remove(debian, package, service, before)
-    except Broken as problem:
-        check("the tests go on to the end", False, problem)
-    except Exception:
-        check("the tests go on to the end", False, traceback.format_exc())
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # nothing may interrupt the tidying up
-        if debian is not None:
-            debian.end()
-        shutil.rmtree(folder, ignore_errors=True)
-    print(f"1..{sum(counts.values())}")
-    return 1 if counts[False] else 0
+def test(folder, stack):
+    """All of them, in order."""
+    package = build(folder, sys.argv[1] if len(sys.argv) > 1 else "make")
+    look(package)
+    debian = Debian(os.path.join(folder, "debian"))
+    stack.callback(debian.end)
+    prepare(debian, package)
+    before = debian.everything()
+    install(debian, package)
+    service = use(debian)
+    remove(debian, package, service, before)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(test, "debootstrap", "dpkg-buildpackage", "dh", "fakeroot", "lintian", "git",
+                 "unshare", "nsenter"))
