@@ -130,6 +130,10 @@ class PrivatePostfix:
             shutil.rmtree(self.directory, ignore_errors=True)
             self.directory = None
 
+    def configuration(self):
+        """The folder of main.cf and master.cf."""
+        return self._path("etc")
+
     def _path(self, *names):
         return os.path.join(self.directory, *names)
 

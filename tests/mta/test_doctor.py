@@ -243,11 +243,12 @@ def others(daemon):
           own.index(address) < own.index(OPENDKIM) and
           incoming.index(OPENDKIM) < incoming.index(address), f"{incoming}\n{own}")
     for signer in (OPENDKIM, "inet:localhost:8891", "inet:127.0.0.1:12301", milter(OPENDKIM)):
-        before = Site(**{**all_right(address),
-                         "non_smtpd_milters": f"{signer}, {milter(address)}"}).doctor(settings)
-        check(f"a signer in front of ours is told: {signer}", len(before.faults) == 1 and
-              before.is_told() and "signer stands before" in before.text and
-              "first in non_smtpd_milters" in before.faults[0][1], before.text)
+        site = Site(**{**all_right(address),
+                       "non_smtpd_milters": f"{signer}, {milter(address)}"})
+        check_mended(f"a signer in front of ours: {signer}", site, settings,
+                     site.doctor(settings), "signer stands before")
+        check(f"the signer is behind ours then: {signer}", site.get("non_smtpd_milters") ==
+              f"{milter(address)}, {signer}", site.get("non_smtpd_milters"))
         after = Site(**{**all_right(address),
                         "non_smtpd_milters": f"{milter(address)}, {signer}"}).doctor(settings)
         check(f"a signer behind ours is right: {signer}", not after.faults, after.text)
@@ -277,16 +278,25 @@ def default_action(daemon):
     check("default_action missing in both lists", len(visit.mends("without default_action")) == 2,
           visit.text)
     check_mended("default_action missing", site, settings, visit, "without default_action")
+    check("what other milters do when they are not there stays",
+          site.get("milter_default_action") == "tempfail")
     site = Site(**{**all_right(address), "non_smtpd_milters": milter(address, "protocol=6")})
     check_mended("default_action missing in one list", site, settings, site.doctor(settings),
                  "without default_action")
-    for action in ("tempfail", "reject", "quarantine"):
-        visit = Site(**{**all_right(address), "smtpd_milters":
-                        milter(address, f"default_action={action}"),
-                        "milter_default_action": "accept"}).doctor(settings)
+    for action, words in (("tempfail", "held up"), ("reject", "refused"),
+                          ("quarantine", "put on hold")):
+        site = Site(**{**all_right(address), "milter_default_action": "accept", "smtpd_milters":
+                       milter(address, f"connect_timeout=9s, default_action={action}") + ", " +
+                       milter(OPENDKIM, "default_action=tempfail")})
+        visit = site.doctor(settings)
         check(f"default_action={action} wins over milter_default_action and is told",
               len(visit.faults) == 1 and visit.is_told() and
-              "smtpd_milters" in visit.faults[0][0], visit.text)
+              "smtpd_milters" in visit.faults[0][0] and words in visit.faults[0][0], visit.text)
+        check_mended(f"default_action={action}", site, settings, visit, "without default_action")
+        check(f"default_action={action}: other options and milters stay as they are",
+              site.get("smtpd_milters") == milter(address, "connect_timeout=9s, "
+              "default_action=accept") + ", " + milter(OPENDKIM, "default_action=tempfail"),
+              site.get("smtpd_milters"))
     visit = Site(smtpd_milters=f"{milter(OPENDKIM)}, {address}", **{
         CLASSES: "bounce", "non_smtpd_milters": milter(address)}).doctor(settings)
     check("another milter's default_action is not taken for ours", len(visit.faults) == 1 and
@@ -314,8 +324,8 @@ def chroot(daemon):
     path = daemon.socket_path
     visit = site.doctor(settings)
     check("a chroot that cannot see the socket is told for smtpd and cleanup",
-          visit.is_told() and len(visit.mends("cannot see " + path)) == 2 and
-          all(f"{site.queue}/whybounced" in mend and settings in mend and "install -d" in mend
+          visit.is_told() and len(visit.mends("cannot see " + path)) == 1 and
+          visit.mends("smtpd and cleanup run") and all(f"{site.queue}/whybounced" in mend and settings in mend and "install -d" in mend
               for mend in visit.mends("cannot see")), visit.text)
     check("the commands for main.cf are about the new socket already",
           all("unix:whybounced/whybounced.sock" in mend
@@ -326,26 +336,25 @@ def chroot(daemon):
                      inside.settings_path(), visit, "")
         after = site.doctor(inside.settings_path())
         check("doctor sees that a chrooted service sees it",
-              sum("runs in a chroot and sees the socket" in line for line in after.good) == 2,
-              after.text)
+              "smtpd and cleanup run in a chroot and see the socket" in after.good, after.text)
         for name in ("unix:whybounced/whybounced.sock", "unix:/whybounced/whybounced.sock",
                      f"unix:{site.queue}/whybounced/whybounced.sock"):
             site.set(**all_right(name))
             visit = site.doctor(inside.settings_path())
             check(f"named as {name.replace(FOLDER, '')}", not visit.mends("does not name"),
                   visit.text)
-    for service, other in (("smtp", "cleanup"), ("cleanup", "smtp")):
+    for service, other, name in (("smtp", "cleanup", "smtpd"), ("cleanup", "smtp", "cleanup")):
         site.write("master.cf", re.sub(rf"(?m)^({other}\s+\S+\s+\S+\s+\S+\s+)y", r"\1n",
                                        MASTER_CF.format(chroot="y")))
         visit = site.doctor(settings)
         check(f"only {service} in a chroot", len(visit.mends("cannot see")) == 1 and
-              visit.mends(f"{service}/"), visit.text)
+              visit.mends(f"{name} runs in a chroot"), visit.text)
     site = Site(chroot="-", **all_right(daemon.milter))
     check("chroot left open means none since Postfix 3",
           not site.doctor(settings).mends("cannot see"))
     site.set(**all_right(daemon.milter), compatibility_level="0")
     check("chroot left open means one in a configuration of Postfix 2",
-          len(site.doctor(settings).mends("cannot see")) == 2)
+          len(site.doctor(settings).mends("cannot see")) == 1)
 
 
 @contextlib.contextmanager
@@ -385,8 +394,8 @@ def rights(daemon):
             told = visit.mends("may not connect")
             check(f"a socket of mode {bits:o}, group {'postfix' if gid == group else 'other'}",
                   visit.is_told() and len(visit.faults) == (0 if right else 1) and
-                  (right or (told and "2750" in told[0] and "socket_umask" in told[0])),
-                  visit.text)
+                  (right or (told and "2750" in told[0] and
+                             f"{site.queue}/whybounced" in told[0])), visit.text)
         os.chmod(daemon.directory, 0o700)
         visit = site.doctor(settings)
         check("a folder that Postfix may not enter", visit.is_told() and
@@ -395,6 +404,30 @@ def rights(daemon):
         os.chown(path, nobody.pw_uid, nobody.pw_gid)
         os.chmod(path, mode & 0o7777)
         os.chmod(daemon.directory, 0o755)
+
+
+@test
+def rights_in_the_queue(_):
+    """A folder for a chrooted Postfix that was made with the wrong owner."""
+    site = Site(chroot="y", **all_right("unix:whybounced/whybounced.sock"))
+    for gid, mode in ((pwd.getpwnam("nobody").pw_gid, 0o755), (0, 0o700)):
+        shutil.rmtree(os.path.join(site.queue, "whybounced"), ignore_errors=True)
+        with socket_in_queue(site) as inside:
+            folder = os.path.dirname(inside.socket_path)
+            os.chown(inside.socket_path, -1, gid)
+            os.chown(folder, -1, gid)
+            os.chmod(folder, mode)
+            visit = site.doctor(inside.settings_path())
+            mends = visit.mends("may not connect")
+            check(f"a folder of mode {mode:o} in the queue directory", len(visit.faults) == 1 and
+                  visit.is_told() and mends[0].startswith("chown "), visit.text)
+            command, _, restart = mends[0].partition(" && systemctl ")
+            done = site.mend(command.replace("whybounced:postfix", "nobody:postfix"))
+            inside.terminate()
+            inside.start()
+            after = site.doctor(inside.settings_path())
+            check(f"a folder of mode {mode:o}: the command mends it", restart ==
+                  "restart whybounced" and not after.faults, f"{done.stderr}{after.text}")
 
 
 @test
@@ -536,6 +569,28 @@ def never_ready(connection):
                 time.sleep(0.1)
 
 
+def explains_late(connection):
+    """A daemon on a machine with too much to do."""
+    for kind in read_packets(connection):
+        if kind == b"O":
+            connection.sendall(packet(b"O", struct.pack(">III", 6, 0, 0)))
+        elif kind == b"E":
+            time.sleep(1.5)
+            connection.sendall(packet(b"i", b"\0\0\0\1Bounce-Cause\0mailbox-unknown\0") +
+                               packet(b"a"))
+        elif kind not in b"DQA":
+            connection.sendall(packet(b"c"))
+
+
+@test
+def late(_):
+    """A daemon that answers, but takes its time."""
+    visit = Impostor("late", explains_late).visit()
+    check("a daemon that takes more than a second", len(visit.faults) == 1 and
+          visit.is_told() and re.match(r"whybounced took 1\.\d seconds", visit.faults[0][0]),
+          visit.text)
+
+
 @test
 def impostors(_):
     """Somebody else on the socket."""
@@ -569,6 +624,91 @@ def settings_of_the_daemon(_):
             visit = Site(**all_right(daemon.milter)).doctor(daemon.settings_path())
         check(f"annotate = {annotate}", visit.is_told() and (not visit.faults if right else
               "annotate" in str(visit.mends("left a test bounce alone"))), visit.text)
+
+
+# --- A milter that is not the socket of the settings
+
+class Forwarder:
+    """A proxy: every connection to the address that main.cf has goes on to the daemon."""
+
+    def __init__(self, daemon, family=socket.AF_INET, host="127.0.0.1"):
+        self._daemon = daemon
+        self._server = socket.socket(family)
+        self._server.bind((host, 0))
+        self._server.listen()
+        name = f"[{host}]" if ":" in host else host
+        self.address = f"inet:{name}:{self._server.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                client, _ = self._server.accept()
+                behind = socket.socket(socket.AF_UNIX)
+                behind.connect(self._daemon.socket_path)
+            except OSError:
+                return
+            for one, other in ((client, behind), (behind, client)):
+                threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def _pass_on(one, other):
+        with contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+
+    def close(self):
+        """No more connections."""
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+
+
+@test
+def elsewhere(daemon):
+    """A proxy in front of daemons, or a daemon of another machine."""
+    proxy = Forwarder(daemon)
+    settings = daemon.settings_path()
+    nobody = settings_file("nobody.conf", f'socket = "unix:{FOLDER}/nobody.sock"\n')
+    visit = Site(chroot="y", **all_right(proxy.address)).doctor(settings)
+    check("a proxy in main.cf that explains is right, chroot or not", not visit.faults and
+          visit.is_told() and any(
+              line.startswith(f"{proxy.address}, which main.cf names, explained a test bounce")
+              for line in visit.good) and f"smtpd_milters names {proxy.address}" in visit.good,
+          visit.text)
+    visit = Site(**all_right(proxy.address)).doctor(nobody)
+    check("a machine without a daemon of its own is right then", not visit.faults and
+          visit.is_told() and "Postfix does not ask there" in visit.text, visit.text)
+    waits = milter(proxy.address, "default_action=tempfail")
+    visit = Site(**{**all_right(proxy.address), "smtpd_milters": waits}).doctor(settings)
+    check("tempfail with a proxy is remarked on, and no fault", not visit.faults and
+          visit.is_told() and "mail waits while nobody answers" in visit.text, visit.text)
+    site = Site(**{**all_right(proxy.address), "non_smtpd_milters": OPENDKIM})
+    check_mended("a proxy in one list only", site, settings, site.doctor(settings),
+                 "non_smtpd_milters does not name")
+    check("it is the proxy that the other list gets", site.get("non_smtpd_milters") ==
+          f"{milter(proxy.address)}, {OPENDKIM}", site.get("non_smtpd_milters"))
+    site = Site(chroot="y")
+    os.mkdir(os.path.join(site.queue, "other"))
+    os.symlink(daemon.socket_path, os.path.join(site.queue, "other", "sock"))
+    site.set(**all_right("unix:other/sock"))
+    visit = site.doctor(nobody)
+    check("another socket below the queue directory", not visit.faults and visit.is_told(),
+          visit.text)
+    if socket.has_ipv6:
+        with contextlib.suppress(OSError):
+            other = Forwarder(daemon, socket.AF_INET6, "::1")
+            visit = Site(**all_right(other.address)).doctor(nobody)
+            check("a proxy by its IPv6 address", not visit.faults, visit.text)
+            other.close()
+    proxy.close()
+    visit = Site(**all_right(proxy.address)).doctor(settings)
+    check("a proxy that is not there is none", len(visit.mends("does not name")) == 2 and
+          visit.is_told(), visit.text)
+    path = Impostor("a-milter", lets_all_pass).path
+    visit = Site(**all_right(f"unix:{path}")).doctor(settings)
+    check("another's milter is not taken for ours", len(visit.mends("does not name")) == 2 and
+          visit.is_told(), visit.text)
 
 
 # --- What doctor itself is given

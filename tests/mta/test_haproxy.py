@@ -45,7 +45,7 @@ from mailparts import compare  # noqa: E402
 from postfix import PrivatePostfix  # noqa: E402
 from soak import RECIPIENT, delivered, make_bounce, number_of, queue_files  # noqa: E402
 from suite import tidy  # noqa: E402
-from tap import check, comment, finish  # noqa: E402
+from tap import check, comment, finish, told  # noqa: E402
 
 CONFIGURATION = os.path.join(CHECKOUT, "contrib", "haproxy", "haproxy.cfg")
 CONNECTIONS = 8
@@ -292,6 +292,7 @@ def play(program, action, mails, stack):
     check(f"{action}: it gets mail again, and all is explained",
           got > more // 10 and len(fresh) == more and not fresh & found.plain,
           [f"it got {got}, {len(fresh)} arrived, plain {sorted(fresh & found.plain)}"])
+    ask_doctor(program, action, daemons[0], proxy, postfix)
     check(f"{action}: all three run", all(daemon.running() for daemon in daemons),
           [daemon.log()[-1000:] for daemon in daemons])
     for daemon in daemons:  # all at once, for each takes 5 seconds
@@ -303,6 +304,17 @@ def play(program, action, mails, stack):
     comment(f"{action}: {len(chatter)} lines in the daemons' logs that are not of a mail")
     check(f"{action}: the checks do not fill the daemons' logs", len(chatter) <= 15,
           [f"{len(chatter)} lines"] + chatter)
+
+
+def ask_doctor(program, action, daemon, proxy, postfix):
+    """`whybounce doctor` with one daemon's settings takes the proxy in main.cf for right."""
+    done = subprocess.run(
+        [os.path.join(os.path.dirname(program), "whybounce"), "doctor", "-c",
+         daemon.settings_path(), "-p", postfix.configuration()], stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=60)
+    check(f"{action}: doctor accepts HAProxy", done.returncode == 0 and
+          f"{proxy.milter}, which main.cf names, explained a test bounce" in done.stdout,
+          told(done))
 
 
 def test_example():
