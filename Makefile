@@ -150,6 +150,7 @@ CHECKS = \
 	'$(PYTHON) tests/cli/test_install.py $(MAKE)' \
 	'$(PYTHON) tests/cli/test_units.py $(MAKE) $(BUILD)/whybounced' \
 	'$(PYTHON) tests/cli/test_grafana.py' \
+	'$(PYTHON) tests/cli/test_man.py $(BUILD)/whybounce' \
 	'$(PYTHON) tests/html/test_html.py $(BUILD)/whybounce' \
 	$(CHECKS_EDIT) $(CHECKS_MILTER) $(CHECKS_MEMORY) $(CHECKS_FUZZ) \
 	'$(PYTHON) tests/mta/test_mta.py $(BUILD)/whybounced' \

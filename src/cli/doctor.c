@@ -12,7 +12,7 @@
 #include "cli/probe.h"
 #include "cli/visit.h"
 
-#define SYNOPSIS "doctor [-c FILE] [-p POSTFIX-CONFIGURATION-FOLDER]"
+#define SYNOPSIS "doctor [-c FILE] [-p POSTFIX-FOLDER]"
 #define SLOW 1.0		/* seconds for one mail that are too many */
 
 static void

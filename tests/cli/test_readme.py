@@ -40,8 +40,10 @@ WRAPPERS = {
     "make": 'case "$*" in install) set -- install DESTDIR="$TOP";; esac; '
             'exec "$MAKE" --no-print-directory -C "$SOURCE" "$@"',
     "whybounced": 'exec "$TOP/usr/local/sbin/whybounced" -c "$SETTINGS" "$@"',
-    "whybounce": 'command=$1; shift; case $command in explain) ;; *) set -- -c "$SETTINGS" "$@";; '
-                 'esac; exec "$TOP/usr/local/bin/whybounce" "$command" "$@"',
+    "whybounce": 'command=$1; shift; case $command in explain) ;; '
+                 'doctor) set -- -c "$SETTINGS" -p "$TOP/etc/postfix";; '
+                 '*) set -- -c "$SETTINGS" "$@";; esac; '
+                 'exec "$TOP/usr/local/bin/whybounce" "$command" "$@"',
 }
 
 
@@ -62,6 +64,7 @@ class Place:
         bin_folder = os.path.join(top, "test-bin")
         os.makedirs(bin_folder)
         os.makedirs(os.path.join(top, "etc"))
+        os.symlink(os.path.join(ROOT, "contrib"), os.path.join(top, "contrib"))
         os.makedirs(os.path.join(top, "var/spool/postfix"))
         for name in ("passwd", "group", "shadow", "gshadow", "login.defs"):
             shutil.copy2(os.path.join("/etc", name), os.path.join(top, "etc", name))
@@ -129,11 +132,24 @@ def settings_lines(place, lines):
         os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | 0o055)
 
 
+def main_cf(place, lines):
+    """Makes a Postfix's configuration with the lines of a block; its smtpd runs chrooted."""
+    folder = os.path.join(place.top, "etc/postfix")
+    os.makedirs(folder)
+    with open(os.path.join(folder, "main.cf"), "w", encoding="utf-8") as file:
+        file.write("compatibility_level = 3.6\n"
+                   f"queue_directory = {place.top}/var/spool/postfix\n" + "\n".join(lines) + "\n")
+    with open(os.path.join(folder, "master.cf"), "w", encoding="utf-8") as file:
+        file.write("smtp inet n - y - - smtpd\ncleanup unix n - y - 0 cleanup\n")
+
+
 def expectations(line, done):
     """What a command must print, besides ending well."""
     if line == "sudo make demo":
         return all(words in done.stdout for words in (
             "What happened", "What you can do", "Who can fix it", "High probability of spam"))
+    if "doctor" in line:
+        return "nothing is wrong" in done.stdout and "in a chroot and see the socket" in done.stdout
     if "explain" in line:
         return "\n\n" in done.stdout and len(done.stdout) > 200
     if "show --json" in line:
@@ -170,6 +186,7 @@ def main():
                     with open(os.path.join(ROOT, "contrib/postfix/main.cf"),
                               encoding="utf-8") as file:
                         text = file.read()
+                    main_cf(place, lines)
                     for line in lines:
                         check(f"contrib/postfix/main.cf has: {line}", line in text)
                     continue
