@@ -22,6 +22,7 @@ FETCHED_WITH = {
     "exim4-daemon-light": ["exim4-base"],
     "maildrop": ["courier-authlib"],
     "dovecot-sieve": ["dovecot-core"],
+    "dovecot-lmtpd": ["dovecot-core", "dovecot-sieve"],
 }
 
 
@@ -36,7 +37,10 @@ def fetch(package, folder=PACKAGES):
     try:
         with open(index) as names:
             paths = [os.path.join(folder, name) for name in names.read().split()]
-        if paths and all(map(os.path.isfile, paths)):
+        wanted = [package] + FETCHED_WITH.get(package, [])
+        if all(map(os.path.isfile, paths)) and all(
+                any(os.path.basename(path).startswith(name + "_") for path in paths)
+                for name in wanted):
             return paths
     except OSError:
         pass

@@ -15,6 +15,7 @@ it would without the recipe. Exim's and OpenSMTPD's own bounces are explained to
 import contextlib
 import functools
 import os
+import smtplib
 import sys
 
 sys.dont_write_bytecode = True
@@ -29,7 +30,7 @@ from recipes import (FAILURES, REPLIES, SHARE, add_arguments, add_whybounce,  # 
                      contrib, need_programs, replace_whybounce)
 from refuser import Refuser  # noqa: E402
 from samples import address, corpus, expected_causes, message  # noqa: E402
-from smtp import greets, submit  # noqa: E402
+from smtp import greets, send, submit  # noqa: E402
 from suite import Suite, first_line  # noqa: E402
 
 BOUNCES = ("postfix-unknown", "exim-new-unknown", "sendmail-unknown", "exchange-2016",
@@ -152,6 +153,7 @@ class Dovecot(Mailer):
 
     name, package = "Dovecot", "dovecot-sieve"
     system_users = ("dovecot", "dovenull")
+    protocol, more = "lda", ""
 
     def set_up(self):
         self.root.write("/etc/dovecot/dovecot.conf", f"""\
@@ -160,9 +162,10 @@ hostname = {HOSTNAME}
 postmaster_address = postmaster@{DOMAIN}
 log_path = /dev/stderr
 !include_try conf.d/*.conf
-protocol lda {{
+protocol {self.protocol} {{
   mail_plugins = $mail_plugins sieve
 }}
+{self.more}
 """)
         for user in self.root.users:
             # The tests look into ~/Maildir only, and there only this script puts mail.
@@ -184,6 +187,64 @@ protocol lda {{
         options = ["-o", "plugin/sieve_before="] if user == "plain" else []
         self.root.run("/usr/lib/dovecot/dovecot-lda", *options, "-f", sender, "-a",
                       address(user), input=mail, user=user)
+
+
+class DovecotLMTP(Dovecot):
+    """Dovecot's server for LMTP, to which Postfix and others hand mail."""
+
+    name, package = "Dovecot LMTP", "dovecot-lmtpd"
+    protocol = "lmtp"
+
+    def set_up(self):
+        port = free_port()
+        self.port = port
+        self.more = f"""\
+protocols = lmtp
+ssl = no
+auth_username_format = %n
+passdb {{
+  driver = passwd-file
+  args = /etc/dovecot/users
+}}
+userdb {{
+  driver = passwd-file
+  args = /etc/dovecot/users
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+}}
+"""
+        self.root.write("/etc/dovecot/users", "".join(
+            f"{user}::{self.root.uid(user)}:{self.root.uid(user)}::/home/{user}::{more}\n"
+            for user, more in (("user", ""), ("plain", "userdb_sieve_before="))))
+        super().set_up()
+        process = self.root.start("/usr/sbin/dovecot", "-F")
+        wait_until(lambda: process.poll() is not None or self._listens(), 20)
+        if process.poll() is not None:
+            raise MachineError(f"Dovecot does not start:\n{self.root.output()[-2000:]}")
+
+    def _listens(self):
+        try:
+            with smtplib.LMTP("127.0.0.1", self.port, timeout=10):
+                return True
+        except (OSError, smtplib.SMTPException):
+            return False
+
+    def hand_over(self, mail, sender, user):
+        # Dovecot 2.3 may panic when a program dies while it is written to ("output stream is
+        # missing error handling"); a mail server keeps the mail then and tries again.
+        for left in reversed(range(20)):
+            try:
+                with smtplib.LMTP("127.0.0.1", self.port, local_hostname=HOSTNAME,
+                                  timeout=60) as client:
+                    client.ehlo()
+                    return send(client, mail, sender, [address(user)])
+            except smtplib.SMTPServerDisconnected:
+                if left == 0:
+                    raise
 
 
 class Server(Mailer):
@@ -463,7 +524,7 @@ def main():
 
     suite = Suite(__doc__)
     add_arguments(suite.parser)
-    for kind in (Procmail, Maildrop, Dovecot, Exim, OpenSMTPD):
+    for kind in (Procmail, Maildrop, Dovecot, DovecotLMTP, Exim, OpenSMTPD):
         for function in OF_SERVERS if issubclass(kind, Server) else COMMON:
             suite.add(f"{kind.name}: {first_line(function)}", bind(kind, function))
     return suite.main(Site)
