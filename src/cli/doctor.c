@@ -25,6 +25,9 @@ check_daemon(struct visit *visit)
 	if (!probe.connected && visit->elsewhere) {
 		visit_remark("no whybounced listens on %s, but Postfix does "
 		    "not ask there", socket);
+	} else if (probe.denied) {
+		visit_fault(visit, "you may not connect to %s", socket);
+		visit_mend("run whybounce doctor as root");
 	} else if (!probe.connected) {
 		visit_fault(visit, "whybounced does not listen on %s: %s",
 		    socket, probe.error);

@@ -40,6 +40,7 @@ run_postconf(const struct visit *visit, const char *flags, const char *name,
 	}
 	arguments[n++] = flags;
 	arguments[n] = name;
+	fflush(stdout);		/* or the child would write it once more */
 	if (pipe(ends) != 0 || (pid = fork()) < 0)
 		return 127;
 	if (pid == 0) {

@@ -32,7 +32,19 @@ enum {
 #define VERSION_OFFERED 6
 #define ACTIONS_OFFERED 0x1ff
 #define STEPS_OFFERED 0x1fffff
-#define STEP_NO_REPLY_HEADER 0x80
+
+/* Of these steps the milter may say that it does not want the command, or
+ * gives no reply to it. */
+static const struct step {
+	char command;
+	uint32_t unwanted;
+	uint32_t no_reply;
+} steps[] = {
+	{ COMMAND_MAIL, 0x4, 0x4000 }, { COMMAND_RCPT, 0x8, 0x8000 },
+	{ COMMAND_HEADER, 0x20, 0x80 },
+	{ COMMAND_END_OF_HEADER, 0x40, 0x40000 },
+	{ COMMAND_BODY, 0x10, 0x80000 },
+};
 
 #define LARGEST_PACKET 65536
 
@@ -215,7 +227,7 @@ read_verdict(struct probe *probe, int fd)
 }
 
 static bool
-negotiate(int fd, uint32_t *steps)
+negotiate(int fd, uint32_t *agreed)
 {
 	uint32_t offer[3] = { htonl(VERSION_OFFERED), htonl(ACTIONS_OFFERED),
 	    htonl(STEPS_OFFERED) };
@@ -225,31 +237,46 @@ negotiate(int fd, uint32_t *steps)
 	if (!send_packet(fd, COMMAND_NEGOTIATE, offer, sizeof(offer)) ||
 	    read_packet(fd, data, &len) != COMMAND_NEGOTIATE || len < 12)
 		return false;
-	memcpy(steps, data + 9, 4);
-	*steps = ntohl(*steps);
+	memcpy(agreed, data + 9, 4);
+	*agreed = ntohl(*agreed);
 	return true;
 }
 
-/* Sends a command and waits for "continue". */
+/* A connection and what was agreed upon for it. */
+struct talk {
+	struct probe *probe;
+	int fd;
+	uint32_t agreed;
+};
+
+/* Sends a command as agreed; false if the milter does not go on. */
 static bool
-step(struct probe *probe, int fd, char command, const void *data, size_t len)
+take_step(const struct talk *talk, char command, const void *data, size_t len)
 {
-	return send_packet(fd, command, data, len) &&
-	    read_verdict(probe, fd) == REPLY_CONTINUE;
+	const struct step *step = steps;
+	char reply;
+
+	while (step->command != command)
+		step++;
+	if (talk->agreed & step->unwanted)
+		return true;
+	if (!send_packet(talk->fd, command, data, len))
+		return false;
+	if (talk->agreed & step->no_reply)
+		return true;
+	reply = read_verdict(talk->probe, talk->fd);
+	return reply == REPLY_CONTINUE || reply == REPLY_SKIP;
 }
 
 static bool
-send_fields(struct probe *probe, int fd, uint32_t steps)
+send_fields(const struct talk *talk)
 {
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		char data[300];
 		int len = snprintf(data, sizeof(data), "%s%c%s", fields[i][0],
 		    '\0', fields[i][1]) + 1;
 
-		if (!send_packet(fd, COMMAND_HEADER, data, (size_t)len))
-			return false;
-		if (!(steps & STEP_NO_REPLY_HEADER) &&
-		    read_verdict(probe, fd) != REPLY_CONTINUE)
+		if (!take_step(talk, COMMAND_HEADER, data, (size_t)len))
 			return false;
 	}
 	return true;
@@ -258,16 +285,16 @@ send_fields(struct probe *probe, int fd, uint32_t steps)
 static bool
 send_bounce(struct probe *probe, int fd)
 {
-	uint32_t steps;
+	struct talk talk = { .probe = probe, .fd = fd };
 	char verdict;
 
-	if (!negotiate(fd, &steps))
+	if (!negotiate(fd, &talk.agreed))
 		return false;
-	if (!step(probe, fd, COMMAND_MAIL, "<>", 3) ||
-	    !step(probe, fd, COMMAND_RCPT, "<nobody@example.org>", 21) ||
-	    !send_fields(probe, fd, steps) ||
-	    !step(probe, fd, COMMAND_END_OF_HEADER, NULL, 0) ||
-	    !step(probe, fd, COMMAND_BODY, body, sizeof(body) - 1) ||
+	if (!take_step(&talk, COMMAND_MAIL, "<>", 3) ||
+	    !take_step(&talk, COMMAND_RCPT, "<nobody@example.org>", 21) ||
+	    !send_fields(&talk) ||
+	    !take_step(&talk, COMMAND_END_OF_HEADER, NULL, 0) ||
+	    !take_step(&talk, COMMAND_BODY, body, sizeof(body) - 1) ||
 	    !send_packet(fd, COMMAND_END_OF_BODY, NULL, 0))
 		return false;
 	verdict = read_verdict(probe, fd);
@@ -283,6 +310,7 @@ probe_run(struct probe *probe, const char *socket, int timeout)
 
 	*probe = (struct probe){ .timeout = timeout, .connected = fd >= 0 };
 	if (fd < 0) {
+		probe->denied = errno == EACCES || errno == EPERM;
 		fail(probe, "%s", strerror(errno));
 		return;
 	}

@@ -10,6 +10,7 @@
 struct probe {
 	int timeout;		/* seconds for each answer */
 	bool connected;
+	bool denied;		/* not connected: this user may not */
 	bool answered;		/* a verdict came */
 	bool annotated;		/* with a Bounce-Cause field */
 	double seconds;		/* from connecting to the verdict */

@@ -371,20 +371,20 @@ def explain(path):
             size, = struct.unpack(">I", stream.read(4))
             return stream.read(size)
 
-        def ask(kind, data):
-            client.sendall(packet(kind, data))
-            return receive()
+        # By command: the bit that says that no reply is given to it.
+        silent = {b"M": 0x4000, b"R": 0x8000, b"L": 0x80, b"N": 0x40000, b"B": 0x80000}
 
-        reply = ask(b"O", struct.pack(">III", 6, 0x1FF, 0x1FFFFF))
-        steps = struct.unpack(">I", reply[9:13])[0]
-        ask(b"M", b"<>\0")
-        ask(b"R", b"<anna@example.org>\0")
+        def ask(kind, data, agreed=0):
+            client.sendall(packet(kind, data))
+            return None if agreed & silent.get(kind, 0) else receive()
+
+        steps = struct.unpack(">I", ask(b"O", struct.pack(">III", 6, 0x1FF, 0x1FFFFF))[9:13])[0]
+        ask(b"M", b"<>\0", steps)
+        ask(b"R", b"<anna@example.org>\0", steps)
         for name, value in FIELDS:
-            client.sendall(packet(b"L", f"{name}\0{value}\0".encode()))
-            if not steps & 0x80:
-                receive()
-        ask(b"N", b"")
-        ask(b"B", BODY.encode())
+            ask(b"L", f"{name}\0{value}\0".encode(), steps)
+        ask(b"N", b"", steps)
+        ask(b"B", BODY.encode(), steps)
         client.sendall(packet(b"E"))
         packets = []
         while not packets or packets[-1][:1] in b"imbp":

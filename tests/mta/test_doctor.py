@@ -24,7 +24,7 @@ import threading
 import time
 
 sys.dont_write_bytecode = True
-from daemon import Daemon  # noqa: E402
+from daemon import Daemon, run_as_nobody  # noqa: E402
 from machine import MachineError, find_program, make_directory  # noqa: E402
 from suite import tidy  # noqa: E402
 from tap import attempt, check, finish  # noqa: E402
@@ -293,10 +293,10 @@ def default_action(daemon):
               len(visit.faults) == 1 and visit.is_told() and
               "smtpd_milters" in visit.faults[0][0] and words in visit.faults[0][0], visit.text)
         check_mended(f"default_action={action}", site, settings, visit, "without default_action")
+        mended = milter(address, "connect_timeout=9s, default_action=accept")
         check(f"default_action={action}: other options and milters stay as they are",
-              site.get("smtpd_milters") == milter(address, "connect_timeout=9s, "
-              "default_action=accept") + ", " + milter(OPENDKIM, "default_action=tempfail"),
-              site.get("smtpd_milters"))
+              site.get("smtpd_milters") == mended + ", " +
+              milter(OPENDKIM, "default_action=tempfail"), site.get("smtpd_milters"))
     visit = Site(smtpd_milters=f"{milter(OPENDKIM)}, {address}", **{
         CLASSES: "bounce", "non_smtpd_milters": milter(address)}).doctor(settings)
     check("another milter's default_action is not taken for ours", len(visit.faults) == 1 and
@@ -325,7 +325,8 @@ def chroot(daemon):
     visit = site.doctor(settings)
     check("a chroot that cannot see the socket is told for smtpd and cleanup",
           visit.is_told() and len(visit.mends("cannot see " + path)) == 1 and
-          visit.mends("smtpd and cleanup run") and all(f"{site.queue}/whybounced" in mend and settings in mend and "install -d" in mend
+          visit.mends("smtpd and cleanup run") and
+          all(f"{site.queue}/whybounced" in mend and settings in mend and "install -d" in mend
               for mend in visit.mends("cannot see")), visit.text)
     check("the commands for main.cf are about the new socket already",
           all("unix:whybounced/whybounced.sock" in mend
@@ -730,7 +731,31 @@ def no_postfix(daemon):
     site.write("main.cf", "compatibility_level = 3.6\nsmtpd_milters\n")
     visit = site.doctor(settings)
     check("a main.cf that Postfix cannot read is a fault, with its line", visit.status == 1 and
-          visit.is_told() and "main.cf" in visit.text and "line 2" in visit.text, visit.text)
+          visit.text.count("ok     settings") == 1 and visit.is_told() and
+          "main.cf" in visit.text and "line 2" in visit.text, visit.text)
+
+
+@test
+def not_root(daemon):
+    """Called by a user who may not connect to the socket."""
+    site = Site(**all_right(daemon.milter))
+    program = os.path.join(daemon.directory, "doctor")  # where everybody may run it
+    shutil.copy(PROGRAM, program)
+    os.chmod(program, 0o755)
+    os.chmod(daemon.directory, 0o711)
+    os.chmod(daemon.socket_path, 0o700)
+    os.chown(daemon.socket_path, 0, 0)
+    try:
+        result = subprocess.run([program, "doctor", "-c", daemon.settings_path(), "-p",
+                                 "/nonexistent"], capture_output=True, text=True, check=False,
+                                timeout=60, cwd="/", **run_as_nobody())
+    finally:
+        os.chmod(daemon.directory, 0o755)
+        daemon.kill()
+    visit = Visit(result, 0)
+    check("a user without rights is told to be root", visit.is_told() and
+          visit.mends("you may not connect to") == ["run whybounce doctor as root"], visit.text)
+    check("that is not taken for a dead daemon", "does not listen" not in visit.text, site.folder)
 
 
 @test
