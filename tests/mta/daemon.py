@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 
-from machine import CHECKOUT, MachineError, free_port, make_directory, wait_until
+from machine import CHECKOUT, MachineError, Started, free_port, make_directory, wait_until
 
 PROGRAM = os.path.join(CHECKOUT, "build", "whybounced")
 USER = "nobody"
@@ -30,7 +30,7 @@ def run_as_nobody():
             "extra_groups": []}
 
 
-class Daemon:
+class Daemon(Started):
     """One whybounced. Use it in a `with` statement, or call start() and at the end remove().
 
     program     the program's file
@@ -59,17 +59,6 @@ class Daemon:
         self.settings.update(settings or {})
         self.write_settings()
         self._process = None
-
-    def __enter__(self):
-        try:
-            self.start()
-        except BaseException:
-            self.remove()
-            raise
-        return self
-
-    def __exit__(self, *exc):
-        self.remove()
 
     def write_settings(self, text=None):
         """Writes the settings file: self.settings, or this text."""

@@ -48,3 +48,18 @@ def wait_until(condition, timeout, interval=0.05):
             return False
         time.sleep(interval)
     return True
+
+
+class Started:
+    """What a `with` statement starts and removes, by methods of these names of its own."""
+
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, *exc):
+        self.remove()

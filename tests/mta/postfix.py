@@ -17,7 +17,8 @@ import signal
 import smtplib
 import subprocess
 
-from machine import MachineError, find_program, free_port, make_directory, wait_until
+from machine import (MachineError, Started, find_program, free_port, make_directory,
+                     wait_until)
 from maildir import read_maildir, wait_for_mails
 from smtp import send
 
@@ -56,7 +57,7 @@ class PostfixError(MachineError):
     """Postfix is missing, does not start, or does not do what was waited for."""
 
 
-class PrivatePostfix:
+class PrivatePostfix(Started):
     """One instance. Use it in a `with` statement, or call start() and at the end remove().
 
     users           local parts that have a mailbox at example.org
@@ -79,17 +80,6 @@ class PrivatePostfix:
         self.settings = dict(settings or {})
         self.port = 0
         self.directory = None
-
-    def __enter__(self):
-        try:
-            self.start()
-        except BaseException:
-            self.remove()
-            raise
-        return self
-
-    def __exit__(self, *exc):
-        self.remove()
 
     # Starting and stopping
 

@@ -7,7 +7,7 @@ the machine. It needs root.
 
 import os
 
-from machine import free_port, wait_until
+from machine import Started, free_port, wait_until
 from packages import PACKAGES, PackageError
 from postfix import DOMAIN, HOSTNAME
 from privateroot import PrivateRoot
@@ -43,7 +43,7 @@ DEFAULT=$HOME/Maildir/
 """
 
 
-class PrivateSendmail:
+class PrivateSendmail(Started):
     """One instance. Use it in a `with` statement, or call start() and at the end remove().
 
     users        local parts that have a mailbox at example.org: accounts, as Sendmail wants
@@ -67,17 +67,6 @@ class PrivateSendmail:
         except BaseException:
             self.root.remove()
             raise
-
-    def __enter__(self):
-        try:
-            self.start()
-        except BaseException:
-            self.remove()
-            raise
-        return self
-
-    def __exit__(self, *exc):
-        self.remove()
 
     def start(self):
         """Writes the configuration and starts Sendmail; on return it takes mail."""

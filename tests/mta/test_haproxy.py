@@ -39,11 +39,12 @@ import time
 
 sys.dont_write_bytecode = True
 from daemon import PROGRAM, Daemon  # noqa: E402
-from machine import (CHECKOUT, MachineError, find_program, free_port,  # noqa: E402
+from machine import (CHECKOUT, MachineError, Started, find_program, free_port,  # noqa: E402
                      make_directory, wait_until)
 from mailparts import compare  # noqa: E402
+from numbered import (RECIPIENT, delivered, make_bounce, number_of,  # noqa: E402
+                      queue_files)
 from postfix import PrivatePostfix  # noqa: E402
-from soak import RECIPIENT, delivered, make_bounce, number_of, queue_files  # noqa: E402
 from suite import tidy  # noqa: E402
 from tap import check, comment, finish, told  # noqa: E402
 
@@ -56,7 +57,7 @@ class HAProxyError(MachineError):
     """HAProxy is missing, does not start, or its example is not as expected."""
 
 
-class HAProxy:
+class HAProxy(Started):
     """HAProxy with the example, in front of these ports of 127.0.0.1.
 
     milter   its address as Postfix writes it
@@ -67,17 +68,6 @@ class HAProxy:
         self._program = find_program("haproxy")
         self._ports, self._process = ports, None
         self.directory = make_directory("private-haproxy-")
-
-    def __enter__(self):
-        try:
-            self.start()
-        except BaseException:
-            self.remove()
-            raise
-        return self
-
-    def __exit__(self, *exc):
-        self.remove()
 
     def _path(self, name):
         return os.path.join(self.directory, name)
