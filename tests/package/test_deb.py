@@ -190,7 +190,7 @@ def use(debian):
          debian.read("/var/log/started"))
     said = debian.run("whybounce", "doctor")
     check("doctor tells what is left to do, and the daemon answers it",
-          said.returncode == 1 and "whybounced explained a test bounce" in said.stdout and
+          said.returncode == 1 and "explained a test bounce" in said.stdout and
           "cannot see /run/whybounced" in said.stdout, told(said))
     set_up(debian, service)
     said = debian.run("whybounce", "doctor")
