@@ -599,6 +599,9 @@ origin_in(struct span note)
 	return address;
 }
 
+/* A reply no longer than this is a number or so: "X-Unix; 67". */
+#define WORDLESS 8
+
 /* Gives a recipient what its mention says and it has not yet. */
 static void
 fill_recipient(struct reader *reader, struct recipient *recipient,
@@ -627,7 +630,7 @@ fill_recipient(struct reader *reader, struct recipient *recipient,
 		recipient->code = reply.code;
 	}
 	/* The same words, with what stands around them in the notice. */
-	if (recipient->code == 0 && recipient->reply.len > 8 &&
+	if (recipient->code == 0 && recipient->reply.len > WORDLESS &&
 	    span_find(reply.text, recipient->reply) != SPAN_NONE)
 		recipient->reply = SPAN_ABSENT;
 	if (recipient->reply.len == 0)
@@ -719,7 +722,7 @@ take_failed(struct reader *reader, struct report *report, struct span failed)
 
 /* One recipient and one reason belong together, wherever they stand. */
 static void
-fill_lone_recipient(struct reader *reader, struct report *report)
+fill_lone_recipient(struct reader *reader, struct report *report, bool replied)
 {
 	struct mention whole = { .note = reader->text };
 	struct recipient *recipient;
@@ -730,7 +733,7 @@ fill_lone_recipient(struct reader *reader, struct report *report)
 	recipient = &report->recipients[0];
 	if (reader->n == 1 && recipient->reply.len == 0)
 		fill_recipient(reader, recipient, &reader->mentions[0]);
-	if (recipient->code == 0 && (reader->answer.len > 0 ||
+	if (!replied && recipient->code == 0 && (reader->answer.len > 0 ||
 	    reply_find(reader->text, &code) != SPAN_NONE)) {
 		if (status_find(recipient->reply).class == 0)
 			recipient->reply = SPAN_ABSENT;
@@ -768,6 +771,9 @@ prose_read(struct prose *prose, struct report *report, struct arena *arena,
 	struct reader reader = { .arena = arena, .limits = limits,
 	    .current = limits->recipients };
 	bool given = report->n > 0;
+	/* What the report itself quotes is not looked for elsewhere. */
+	bool replied = report->n == 1 &&
+	    report->recipients[0].reply.len > WORDLESS;
 
 	*prose = (struct prose){ .action = ACTION_NONE };
 	if (text.p == NULL)		/* the arena failed */
@@ -783,7 +789,7 @@ prose_read(struct prose *prose, struct report *report, struct arena *arena,
 		settle_lone_address(&reader, report);
 	}
 	take_mentions(&reader, report, !given && failed.len == 0);
-	fill_lone_recipient(&reader, report);
+	fill_lone_recipient(&reader, report, replied);
 }
 
 void

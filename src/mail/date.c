@@ -5,11 +5,22 @@
 
 static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
 
+/* Skips blanks and comments, which may hold others. */
 static void
 skip_space(struct span *s)
 {
-	while (s->len > 0 && ascii_is_space(s->p[0]))
+	size_t depth = 0;
+
+	while (s->len > 0 && (depth > 0 || s->p[0] == '(' ||
+	    ascii_is_space(s->p[0]))) {
+		if (s->p[0] == '\\' && s->len > 1)
+			*s = span_from(*s, 1);
+		else if (s->p[0] == '(')
+			depth++;
+		else if (s->p[0] == ')')
+			depth--;
 		*s = span_from(*s, 1);
+	}
 }
 
 /* Reads a number of up to max digits; returns how many, 0 if none. */
@@ -60,8 +71,10 @@ read_year(struct span *s, unsigned *year)
 static bool
 read_time(struct span *s, struct date *date)
 {
-	if (read_number(s, 2, &date->hour) == 0 || s->len == 0 ||
-	    s->p[0] != ':')
+	if (read_number(s, 2, &date->hour) == 0)
+		return false;
+	skip_space(s);
+	if (s->len == 0 || s->p[0] != ':')
 		return false;
 	*s = span_from(*s, 1);
 	return read_number(s, 2, &date->minute) == 2 && date->hour < 24 &&
@@ -71,9 +84,11 @@ read_time(struct span *s, struct date *date)
 bool
 date_parse(struct span value, struct date *date)
 {
-	struct span s = span_trim(value);
-	size_t comma = span_find_char(span_first(s, 12), ',');
+	struct span s = value;
+	size_t comma;
 
+	skip_space(&s);
+	comma = span_find_char(span_first(s, 12), ',');
 	if (comma != SPAN_NONE)		/* the day of the week */
 		s = span_from(s, comma + 1);
 	return read_number(&s, 2, &date->day) > 0 && date->day >= 1 &&

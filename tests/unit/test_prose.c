@@ -374,6 +374,19 @@ test_filling(void **state)
 	assert_span(report.recipients[0].reply, "451 4.7.1 greylisted");
 	assert_int_equal(report.recipients[0].code, 451);
 	assert_int_equal(report.recipients[0].status.subject, 7);
+
+	/* Neither is a code taken from elsewhere in the notice. */
+	report.recipients[0].reply = SPAN("Host or domain name not found");
+	report.recipients[0].code = 0;
+	report.recipients[0].status = (struct status){ 5, 4, 4 };
+	prose_read(&prose, &report, *state, SPAN(
+	    "If you read 552 5.2.2 anywhere, call us.\n\n"
+	    "<anna@example.com>: Host or domain name not found\n"),
+	    SPAN_ABSENT, &limits);
+	assert_span(report.recipients[0].reply,
+	    "Host or domain name not found");
+	assert_int_equal(report.recipients[0].code, 0);
+	assert_int_equal(report.recipients[0].status.detail, 4);
 }
 
 /* Only so much is read, and only so many recipients are taken. */
