@@ -82,14 +82,16 @@ is_status_part(const struct part *part)
 }
 
 static enum origin
-origin_of(struct span address)
+origin_of(struct span address, bool null_sender)
 {
 	size_t at = span_find_last_char(address, '@');
 	struct span local = at == SPAN_NONE ? address :
 	    span_first(address, at);
 
 	if (is_machine(address))
-		return ORIGIN_MAIL_SYSTEM;
+		return null_sender ? ORIGIN_DAEMON : ORIGIN_MAIL_SYSTEM;
+	if (null_sender)
+		return address.len > 0 ? ORIGIN_NULL_SENDER : ORIGIN_DAEMON;
 	if (words_at_start(local, robot_names, nrobot_names) != NULL ||
 	    span_ends_nocase(local, SPAN("-admin")) ||
 	    span_ends_nocase(local, SPAN("-owner")))
@@ -97,27 +99,38 @@ origin_of(struct span address)
 	return ORIGIN_OTHER;
 }
 
+/* Does the header tell that nobody is to answer this message? */
+static bool
+has_null_sender(const struct header_list *headers, struct arena *arena)
+{
+	struct span path = header_unfold(arena,
+	    header_value(headers, "Return-Path"));
+
+	/* Exim, and others after it, say so in their bounces alone. */
+	if (header_value(headers, "X-Failed-Recipients").p != NULL)
+		return true;
+	return span_trim(path).len > 0 && detect_sender(path);
+}
+
 enum origin
 detect_origin(const struct message *message, const struct envelope *envelope)
 {
 	const struct header_list *headers = &message->root->headers;
-	struct span path = header_value(headers, "Return-Path");
 	struct span from = header_unfold(message->arena,
 	    header_value(headers, "From"));
 	struct span address;
 	size_t len;
 
-	if (envelope->known)
-		return address_bare(envelope->sender).len == 0 ?
-		    ORIGIN_MAIL_SYSTEM : origin_of(envelope->sender);
-	if (path.p != NULL && span_trim(path).len > 0 &&
-	    address_bare(header_unfold(message->arena, path)).len == 0)
-		return ORIGIN_MAIL_SYSTEM;
 	if (address_find(from, &address, &len) == SPAN_NONE)
 		address = address_bare(from);
 	if (address.len == 0)
 		address = from;		/* "MAILER-DAEMON <>" */
-	return origin_of(address);
+	if (!envelope->known)
+		return origin_of(span_trim(address),
+		    has_null_sender(headers, message->arena));
+	if (address_bare(envelope->sender).len == 0)
+		return origin_of(span_trim(address), true);
+	return origin_of(envelope->sender, false);
 }
 
 /* Returns the status part right below a multipart, NULL if it has none. */
@@ -131,6 +144,21 @@ status_part_of(const struct part *multipart)
 	return part;
 }
 
+/*
+ * The same for a report that a gateway has put into a multipart of its own,
+ * perhaps behind words of its own.
+ */
+static const struct part *
+status_part_below(const struct part *multipart)
+{
+	const struct part *part = multipart->first_child, *status = NULL;
+
+	for (; part != NULL && status == NULL; part = part->next)
+		if (part_is(part, "multipart/report"))
+			status = status_part_of(part);
+	return status;
+}
+
 const struct part *
 detect_status_part(const struct message *message,
     const struct envelope *envelope)
@@ -140,20 +168,15 @@ detect_status_part(const struct message *message,
 
 	if (is_status_part(top))
 		return top;
-	/* A gateway may have put the report into a multipart of its own. */
 	part = status_part_of(top);
-	if (part == NULL && top->first_child != NULL &&
-	    part_is(top->first_child, "multipart/report")) {
-		part = status_part_of(top->first_child);
-		return part != NULL && detect_origin(message, envelope) ==
-		    ORIGIN_MAIL_SYSTEM ? part : NULL;
+	if (part != NULL) {
+		type = part_parameter(message->arena, top, "report-type");
+		if (part_is(top, "multipart/report") && (type.len == 0 ||
+		    span_equal_nocase(type, SPAN("delivery-status"))))
+			return part;
+	} else {
+		part = status_part_below(top);
 	}
-	if (part == NULL)
-		return NULL;
-	type = part_parameter(message->arena, top, "report-type");
-	if (part_is(top, "multipart/report") && (type.len == 0 ||
-	    span_equal_nocase(type, SPAN("delivery-status"))))
-		return part;
-	return detect_origin(message, envelope) == ORIGIN_MAIL_SYSTEM ? part :
-	    NULL;
+	return part != NULL && detect_origin(message, envelope) >=
+	    ORIGIN_NULL_SENDER ? part : NULL;
 }

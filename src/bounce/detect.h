@@ -43,12 +43,15 @@ const struct part *detect_status_part(const struct message *message,
 enum origin {
 	ORIGIN_OTHER,		/* a person, or anybody */
 	ORIGIN_ROBOT,		/* a program: no-reply, a list's owner */
-	ORIGIN_MAIL_SYSTEM	/* a mail system: the null sender, a daemon */
+	ORIGIN_NULL_SENDER,	/* the null sender, under any name: vacation
+				 * replies come so, too */
+	ORIGIN_MAIL_SYSTEM,	/* a daemon's name */
+	ORIGIN_DAEMON		/* a daemon's name and the null sender */
 };
 
 /*
- * Returns who sent the message. What no mail system sent can only be a bounce
- * if its words leave no doubt.
+ * Returns who sent the message. The less it looks like a mail system, the less
+ * doubt may the words leave.
  */
 enum origin detect_origin(const struct message *message,
     const struct envelope *envelope);

@@ -15,12 +15,15 @@ struct prose {
 	const char *system;	/* NULL: not known */
 	enum action action;	/* ACTION_NONE: not said */
 	unsigned weight;	/* how sure the words are of a bounce */
+	bool other;		/* they say that it is none */
 	struct span notice;	/* the text without the returned message */
 	struct span copy;	/* the returned message in the text, if any */
 };
 
 /* The weight from which words alone make a bounce. */
 #define PROSE_SURE 3
+/* The weight of words that make one even if a program of any name sends it. */
+#define PROSE_ANYBODY 4
 
 /*
  * Reads the text of a notice (UTF-8): adds the recipients it names to the

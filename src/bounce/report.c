@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "bounce/report.h"
 
+#include "base/ascii.h"
 #include "bounce/detect.h"
 #include "bounce/dsn.h"
 #include "bounce/prose.h"
@@ -53,45 +54,79 @@ notice_text(const struct reading *reading)
 	return SPAN("");
 }
 
-static unsigned
-subject_weight(const struct reading *reading, enum action *action)
+/* What a subject tells. */
+struct subject {
+	bool fits;		/* it has words of a bounce */
+	bool begins;		/* with them */
+	enum action action;
+};
+
+static struct subject
+read_subject(const struct reading *reading)
 {
-	struct span subject = encoded_words_decode(reading->message->arena,
+	struct span text = encoded_words_decode(reading->message->arena,
 	    span_first(header_value(&reading->message->root->headers,
 	    "Subject"), DETECT_SUBJECT));
+	struct subject subject = { false, false, ACTION_NONE };
 
-	for (size_t i = 0; i < nsubjects; i++)
-		if (span_find_nocase(subject, subjects[i].words) !=
-		    SPAN_NONE) {
-			*action = subjects[i].action;
-			return 1;
-		}
-	return 0;
+	while (text.len > 0 && !ascii_is_alnum(text.p[0]) &&
+	    !ascii_is_8bit(text.p[0]))
+		text = span_from(text, 1);
+	for (size_t i = 0; i < nsubjects && !subject.fits; i++) {
+		size_t at = span_find_nocase(text, subjects[i].words);
+
+		if (at != SPAN_NONE)
+			subject = (struct subject){ true, at == 0,
+			    subjects[i].action };
+	}
+	return subject;
 }
 
-/* How sure is it that words alone make this a bounce? */
+/* How much does the best reply say that a recipient's server gave? */
 static unsigned
-weigh(const struct reading *reading, const struct prose *prose,
-    struct span failed, enum action *said)
+reply_weight(const struct report *report, bool daemon)
 {
-	unsigned weight = prose->weight + subject_weight(reading, said);
+	unsigned weight = 0;
+
+	for (size_t i = 0; i < report->n; i++) {
+		const struct recipient *recipient = &report->recipients[i];
+		bool coded = recipient->code >= 400;
+		bool status = recipient->status.class >= 4;
+
+		/* An address with a reply below it is what a bounce is. */
+		if (coded && status && daemon)
+			return PROSE_SURE;
+		if (coded || status)
+			weight = 2;
+	}
+	return weight;
+}
+
+/* Is it sure that words alone make this a bounce? */
+static bool
+is_sure(const struct reading *reading, const struct prose *prose,
+    struct span failed, const struct subject *subject)
+{
 	const struct report *report = reading->report;
+	unsigned weight = prose->weight;
 
-	/* A program that is no mail system must say it in so many words. */
-	if (reading->origin != ORIGIN_MAIL_SYSTEM)
-		return prose->weight;
-
+	if (prose->other)
+		return false;
+	weight += reply_weight(report, reading->origin == ORIGIN_DAEMON);
 	if (failed.len > 0)
 		weight += PROSE_SURE;
-	/* An address with a reply below it is what a bounce is. */
-	for (size_t i = 0; i < report->n; i++)
-		if (report->recipients[i].code >= 400) {
-			weight += 2;
-			break;
-		}
+	if (reading->origin == ORIGIN_ROBOT)
+		/* It must say it in so many words, and all else must fit. */
+		return prose->weight >= PROSE_ANYBODY ||
+		    (prose->weight >= PROSE_SURE && subject->begins &&
+		    weight > PROSE_SURE);
+	if (subject->fits)
+		weight++;
 	if (report->returned.headers.n > 0)
 		weight++;
-	return weight;
+	if (reading->origin == ORIGIN_NULL_SENDER)
+		return weight > PROSE_SURE;
+	return weight >= PROSE_SURE;
 }
 
 /* Gives every recipient an action. */
@@ -246,7 +281,7 @@ read_prose(const struct reading *reading)
 	struct span failed = charset_to_utf8(arena, SPAN_ABSENT,
 	    header_unfold(arena, header_value(&reading->message->root->headers,
 	    "X-Failed-Recipients")), NULL);
-	enum action said = ACTION_NONE;
+	const struct subject subject = read_subject(reading);
 	struct prose prose;
 
 	read_words(reading, failed, &prose);
@@ -256,14 +291,13 @@ read_prose(const struct reading *reading)
 		if (report->n == 0)
 			take_returned_recipient(reading, prose.notice);
 	}
-	if (report->n == 0 ||
-	    weigh(reading, &prose, failed, &said) < PROSE_SURE) {
+	if (report->n == 0 || !is_sure(reading, &prose, failed, &subject)) {
 		*report = (struct report){ .kind = REPORT_NONE };
 		return !arena->failed;
 	}
 	report->kind = REPORT_PROSE;
 	settle_actions(report, prose.action != ACTION_NONE ? prose.action :
-	    said);
+	    subject.action);
 	return !arena->failed;
 }
 

@@ -62,6 +62,10 @@ folded(struct arena *arena, struct span text)
 static void
 take_sentence(struct prose *prose, const struct sentence *sentence)
 {
+	if (sentence->weight == SENTENCE_OTHER) {
+		prose->other = true;
+		return;
+	}
 	if (sentence->weight > prose->weight)
 		prose->weight = sentence->weight;
 	if (prose->system == NULL)

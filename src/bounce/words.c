@@ -7,6 +7,10 @@
 
 #define SURE(words, system, action) \
 	{ SPAN_INIT(words), system, action, 3 }
+#define ANYBODY(words, system, action) \
+	{ SPAN_INIT(words), system, action, 4 }
+#define OTHER(words) \
+	{ SPAN_INIT(words), NULL, ACTION_NONE, SENTENCE_OTHER }
 #define LIKELY(words, action) { SPAN_INIT(words), NULL, action, 1 }
 #define FAILED ACTION_FAILED
 #define DELAYED ACTION_DELAYED
@@ -106,19 +110,19 @@ const struct sentence sentences[] = {
 	SURE("user mailbox exceeds allowed size", "imail", FAILED),
 	SURE("invalid final delivery userid", "imail", FAILED),
 	SURE("delivery failed 20 attempts", "imail", FAILED),
-	SURE("could not be delivered to: <", "kddi", FAILED),
+	ANYBODY("could not be delivered to: <", "kddi", FAILED),
 	SURE("each of the following", "kddi", ACTION_NONE),
-	SURE("the user(s) account is disabled", "ezweb", FAILED),
-	SURE("the user(s) account is temporarily limited", "ezweb", FAILED),
-	SURE("could not be delivered to mobile", "verizon", FAILED),
-	SURE("you are not a member of this mailing list", "fml", FAILED),
-	SURE("duplicated message-id in", "fml", FAILED),
+	ANYBODY("the user(s) account is disabled", "ezweb", FAILED),
+	ANYBODY("the user(s) account is temporarily limited", "ezweb", FAILED),
+	ANYBODY("could not be delivered to mobile", "verizon", FAILED),
+	ANYBODY("you are not a member of this mailing list", "fml", FAILED),
+	ANYBODY("duplicated message-id in", "fml", FAILED),
 	SURE("failure reasons", "notes", FAILED),
 	SURE("no valid recipients were found for this message", "smail",
 	    FAILED),
 	SURE("failed addresses follow", "smail", FAILED),
 	SURE("returned because it could not be delivered", NULL, FAILED),
-	SURE("error: invalid user address", "verizon", FAILED),
+	ANYBODY("error: invalid user address", "verizon", FAILED),
 	SURE("user's mailbox is full: <", NULL, FAILED),
 	SURE("we had trouble delivering your message", NULL, FAILED),
 	SURE("your message could not be delivered", NULL, FAILED),

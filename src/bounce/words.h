@@ -17,8 +17,11 @@ struct sentence {
 	struct span words;	/* lower case, with single spaces */
 	const char *system;	/* who writes it; NULL: many do */
 	enum action action;	/* ACTION_NONE: it does not say */
-	unsigned weight;	/* 3: only bounces have it; 1: it fits one */
+	unsigned weight;	/* 4: only bounces have it; 3: the same, but
+				 * other programs quote it; 1: it fits one;
+				 * SENTENCE_OTHER: what has it is no bounce */
 };
+#define SENTENCE_OTHER 9u
 
 extern const struct sentence sentences[];
 extern const size_t nsentences;

@@ -66,7 +66,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_report(&report, &limits);
 	check_prose(&arena, message.root->body, &limits);
 	CHECK(detect_origin(&message, &envelopes[choice & 3]) <=
-	    ORIGIN_MAIL_SYSTEM);
+	    ORIGIN_DAEMON);
 	CHECK(!arena.failed && arena.used <= arena.limit);
 	arena_release(&arena);
 	/* With memory that ends somewhere on the way. */

@@ -122,7 +122,15 @@ test_origins(void **state)
 		{ "From: list-owner@example.org\n\n", NULL, ORIGIN_ROBOT },
 		{ "\n", NULL, ORIGIN_OTHER },
 		{ "Return-Path: <>\nFrom: anna@example.org\n\n", NULL,
-		    ORIGIN_MAIL_SYSTEM },
+		    ORIGIN_NULL_SENDER },
+		{ "Return-Path: <>\nFrom: MAILER-DAEMON@example.org\n\n",
+		    NULL, ORIGIN_DAEMON },
+		{ "Return-Path: <MAILER-DAEMON>\nFrom: postmaster\n\n",
+		    NULL, ORIGIN_DAEMON },
+		{ "Return-Path: <>\n\n", NULL, ORIGIN_DAEMON },
+		{ "X-Failed-Recipients: anna@example.com\n"
+		    "From: noreply@example.org\n\n", NULL,
+		    ORIGIN_NULL_SENDER },
 		{ "Return-Path: <anna@example.org>\n"
 		    "From: postmaster@example.org\n\n", NULL,
 		    ORIGIN_MAIL_SYSTEM },
@@ -131,8 +139,9 @@ test_origins(void **state)
 		/* The envelope, where it is known, decides alone. */
 		{ "From: MAILER-DAEMON@example.org\n\n", "anna@example.org",
 		    ORIGIN_OTHER },
-		{ "From: anna@example.org\n\n", "", ORIGIN_MAIL_SYSTEM },
-		{ "From: anna@example.org\n\n", "<>", ORIGIN_MAIL_SYSTEM },
+		{ "From: anna@example.org\n\n", "", ORIGIN_NULL_SENDER },
+		{ "From: anna@example.org\n\n", "<>", ORIGIN_NULL_SENDER },
+		{ "From: MAILER-DAEMON\n\n", "<>", ORIGIN_DAEMON },
 		{ "From: anna@example.org\n\n", "mailer-daemon@example.org",
 		    ORIGIN_MAIL_SYSTEM },
 		{ "Return-Path: <>\n\n", "noreply@example.org",
@@ -200,9 +209,9 @@ test_status_parts(void **state)
 		    "Content-Type: multipart/report; boundary=b\n\n"
 		    TEXT STATUS(DSN) "--b--\n--a--\n", false },
 		{ SYSTEM "Content-Type: multipart/mixed; boundary=a\n\n"
-		    "--a\n\nlook\n"
+		    "--a\n\nScanned by the gateway.\n"
 		    "--a\nContent-Type: multipart/report; boundary=b\n\n"
-		    TEXT STATUS(DSN) "--b--\n--a--\n", false },
+		    TEXT STATUS(DSN) "--b--\n--a--\n", true },
 		{ SYSTEM "\nwords\n", false },
 	};
 

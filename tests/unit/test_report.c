@@ -206,6 +206,24 @@ test_what_is_no_bounce(void **state)
 		{ "words from a person, by the null sender",
 		    "From: anna@example.org\nSubject: x\n\n" SURE_WORDS,
 		    &null_sender, REPORT_PROSE },
+		{ "the same, and nothing but the words",
+		    "From: anna@example.org\nSubject: x\n\n"
+		    "Your message could not be delivered.\n\n"
+		    "<a@example.com> is away.\n",
+		    &null_sender, REPORT_NONE },
+		{ "words of nobody known, with a whole reply, from a daemon",
+		    SYSTEM "Subject: x\n\n<a@example.com>:\n"
+		    "550 5.1.1 nema toga\n", &null_sender, REPORT_PROSE },
+		{ "the same from a person",
+		    "From: anna@example.org\nSubject: x\n\n"
+		    "<a@example.com>:\n550 5.1.1 nema toga\n",
+		    &null_sender, REPORT_NONE },
+		{ "a program that quotes a bounce",
+		    "From: noreply@example.org\nSubject: [#1] Undelivered\n"
+		    "\nWe got:\n\n" SURE_WORDS, &unknown, REPORT_NONE },
+		{ "a program that bounces",
+		    "From: noreply@example.org\nSubject: Undelivered mail\n"
+		    "\n" SURE_WORDS, &unknown, REPORT_PROSE },
 		{ "words through a list",
 		    SYSTEM "List-Id: <list.example.org>\n\n" SURE_WORDS,
 		    &unknown, REPORT_NONE },
