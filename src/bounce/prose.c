@@ -320,16 +320,16 @@ read_label(struct reader *reader, struct span line)
 static bool
 read_lead_in(struct reader *reader, struct span line)
 {
+	const struct span *words;
 	struct span address;
 	size_t at, start, len;
 
 	if (span_find_char(line, '@') == SPAN_NONE)
 		return false;
-	for (size_t i = 0; i < nlead_ins; i++) {
-		at = span_find_nocase(line, lead_ins[i]);
-		if (at == SPAN_NONE)
-			continue;
-		at += lead_ins[i].len;
+	for (size_t i = 0; (words = words_inside(line, lead_ins + i,
+	    nlead_ins - i, &at)) != NULL;
+	    i = (size_t)(words - lead_ins) + 1) {
+		at += words->len;
 		start = address_find(span_from(line, at), &address, &len);
 		if (start == SPAN_NONE)
 			continue;

@@ -281,7 +281,7 @@ read_prose(const struct reading *reading)
 	struct span failed = charset_to_utf8(arena, SPAN_ABSENT,
 	    header_unfold(arena, header_value(&reading->message->root->headers,
 	    "X-Failed-Recipients")), NULL);
-	const struct subject subject = read_subject(reading);
+	struct subject subject = { false, false, ACTION_NONE };
 	struct prose prose;
 
 	read_words(reading, failed, &prose);
@@ -291,6 +291,9 @@ read_prose(const struct reading *reading)
 		if (report->n == 0)
 			take_returned_recipient(reading, prose.notice);
 	}
+	if (reading->origin < ORIGIN_MAIL_SYSTEM ||
+	    prose.weight < PROSE_SURE || prose.action == ACTION_NONE)
+		subject = read_subject(reading);
 	if (report->n == 0 || !is_sure(reading, &prose, failed, &subject)) {
 		*report = (struct report){ .kind = REPORT_NONE };
 		return !arena->failed;

@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "bounce/sentences.h"
 
-#include <limits.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/ascii.h"
 #include "bounce/words.h"
 
-/* Places in the chains count in one byte. */
-_Static_assert(SENTENCES_MAX < UCHAR_MAX, "too many sentences");
-
 #define CHAINS 512
 
 /* The sentences, in chains by their first four bytes; counted from 1. */
 struct chains {
-	unsigned char first[CHAINS];
-	unsigned char next[UCHAR_MAX];
+	uint16_t first[CHAINS];
+	uint16_t next[SENTENCES_MAX + 1];
 };
 
 /* The chain of what begins with these four bytes. */
@@ -37,7 +33,7 @@ make_chains(struct chains *chains)
 		size_t chain = chain_of(sentences[i - 1].words.p);
 
 		chains->next[i] = chains->first[chain];
-		chains->first[chain] = (unsigned char)i;
+		chains->first[chain] = (uint16_t)i;
 	}
 }
 
@@ -91,7 +87,7 @@ find_here(const struct chains *chains, struct span here, bool *found)
 void
 sentences_weigh(struct prose *prose, struct arena *arena, struct span text)
 {
-	bool found[UCHAR_MAX] = { false };
+	bool found[SENTENCES_MAX] = { false };
 	bool in_word = false;
 	struct chains chains;
 

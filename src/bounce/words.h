@@ -25,7 +25,7 @@ struct sentence {
 
 extern const struct sentence sentences[];
 extern const size_t nsentences;
-#define SENTENCES_MAX 250	/* a build with more of them fails */
+#define SENTENCES_MAX 500	/* a build with more of them fails */
 
 /* Subjects of bounces, in the same form. */
 extern const struct sentence subjects[];
