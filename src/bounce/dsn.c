@@ -134,6 +134,8 @@ static const struct {
 } actions[] = {
 	{ SPAN_INIT("failed"), ACTION_FAILED },
 	{ SPAN_INIT("failure"), ACTION_FAILED },
+	{ SPAN_INIT("undeliverable"), ACTION_FAILED },
+	{ SPAN_INIT("deliverable"), ACTION_DELIVERED },
 	{ SPAN_INIT("delayed"), ACTION_DELAYED },
 	{ SPAN_INIT("deferred"), ACTION_DELAYED },
 	{ SPAN_INIT("delivered"), ACTION_DELIVERED },

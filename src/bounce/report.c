@@ -157,6 +157,32 @@ is_complete(const struct report *report)
 	return report->n > 0;
 }
 
+/* So far into a part its first fields are looked for. */
+#define STATUS_TEXT_MAX ((size_t)8 * 1024)
+#define FIELD SPAN("\nFinal-Recipient:")
+
+/*
+ * Some write the fields of a status part into the notice itself, some into a
+ * part that they call text.
+ */
+static void
+read_fields_in_text(const struct reading *reading, struct span notice)
+{
+	struct arena *arena = reading->message->arena;
+	const struct part *part = reading->message->root->first_child;
+
+	if (span_find_nocase(notice, FIELD) == SPAN_NONE) {
+		while (part != NULL && !(part_is(part, "text/plain") &&
+		    span_find_nocase(span_first(part->body, STATUS_TEXT_MAX),
+		    FIELD) != SPAN_NONE))
+			part = part->next;
+		if (part == NULL)
+			return;
+		notice = part_text(arena, part, reading->limits->text);
+	}
+	dsn_read_text(reading->report, arena, notice, reading->limits);
+}
+
 static void
 read_words(const struct reading *reading, struct span failed,
     struct prose *prose)
@@ -167,10 +193,8 @@ read_words(const struct reading *reading, struct span failed,
 
 	if (reading->preface != NULL)
 		text = reading->preface->cut(reading->preface->context, text);
-	/* Some write the fields of a status part into the notice itself. */
-	if (report->n == 0 && span_find_nocase(text,
-	    SPAN("\nFinal-Recipient:")) != SPAN_NONE)
-		dsn_read_text(report, arena, text, reading->limits);
+	if (report->n == 0)
+		read_fields_in_text(reading, text);
 	if (is_complete(report))
 		prose_weigh(prose, arena, text);
 	else
@@ -205,6 +229,25 @@ static const char *const recipient_fields[] = {
 	"X-Envelope-To", "Envelope-To", "X-Original-To", "Delivered-To", "To"
 };
 
+/* Adds a recipient whom all that the notice says is about. */
+static void
+add_recipient(const struct reading *reading, struct span address,
+    struct span notice)
+{
+	struct arena *arena = reading->message->arena;
+	struct recipient *recipient = report_add_recipient(reading->report,
+	    arena, reading->limits);
+	struct reply reply;
+
+	if (recipient == NULL)
+		return;
+	recipient->address = address;
+	reply_read(arena, notice, &reply);
+	recipient->reply = reply.text;
+	recipient->code = reply.code;
+	recipient->status = reply.status;
+}
+
 /*
  * A notice that names nobody is about the one recipient that the returned
  * message had; with several it cannot be told.
@@ -214,8 +257,6 @@ take_returned_recipient(const struct reading *reading, struct span notice)
 {
 	struct report *report = reading->report;
 	struct arena *arena = reading->message->arena;
-	struct recipient *recipient;
-	struct reply reply;
 	struct span value = SPAN_ABSENT, address, other;
 	size_t at, len, other_len;
 
@@ -227,15 +268,53 @@ take_returned_recipient(const struct reading *reading, struct span notice)
 	if (at == SPAN_NONE || address_find(span_from(value, at + len),
 	    &other, &other_len) != SPAN_NONE)
 		return;
-	recipient = report_add_recipient(report, arena, reading->limits);
-	if (recipient == NULL)
+	add_recipient(reading, charset_to_utf8(arena, SPAN_ABSENT, address,
+	    NULL), notice);
+}
+
+/*
+ * Finds the only address in a line that may be the failed one: not the
+ * reader's own, no mail system's. False if there is another than lone.
+ */
+static bool
+line_has_only(struct span line, struct span to, struct span *lone)
+{
+	struct span address;
+	size_t at, len;
+
+	while ((at = address_find(line, &address, &len)) != SPAN_NONE) {
+		line = span_from(line, at + len);
+		if (detect_sender(address) || span_find_nocase(to, address) !=
+		    SPAN_NONE || span_equal_nocase(address, *lone))
+			continue;
+		if (lone->len > 0)
+			return false;
+		*lone = address;
+	}
+	return true;
+}
+
+#define TO_TEXT ((size_t)1000)
+
+/*
+ * A daemon's notice with a single address, in whatever words, is about that
+ * one.
+ */
+static void
+take_lone_address(const struct reading *reading, struct span notice)
+{
+	struct span to = span_first(header_unfold(reading->message->arena,
+	    header_value(&reading->message->root->headers, "To")), TO_TEXT);
+	struct span rest = notice, line, lone = SPAN_ABSENT;
+
+	if (reading->origin < ORIGIN_MAIL_SYSTEM)
 		return;
-	recipient->address = charset_to_utf8(arena, SPAN_ABSENT, address,
-	    NULL);
-	reply_read(arena, notice, &reply);
-	recipient->reply = reply.text;
-	recipient->code = reply.code;
-	recipient->status = reply.status;
+	while (span_next_line(&rest, &line))
+		if ((line.len == 0 || line.p[0] != '>') &&
+		    !line_has_only(line, to, &lone))
+			return;
+	if (lone.len > 0)
+		add_recipient(reading, lone, notice);
 }
 
 static bool read_message(const struct reading *reading);
@@ -288,6 +367,8 @@ read_prose(const struct reading *reading)
 	if (report->n == 0 && prose.weight >= PROSE_SURE) {
 		read_wrapped(reading, returned_bytes(reading->message,
 		    &prose));
+		if (report->n == 0)
+			take_lone_address(reading, prose.notice);
 		if (report->n == 0)
 			take_returned_recipient(reading, prose.notice);
 	}

@@ -193,6 +193,28 @@ static const struct {
 	    { "anna@example.com", NULL, NULL, 0, NULL, NULL } } },
 	{ "nobody is named",
 	    "Undeliverable.\n", NULL, ACTION_FAILED, 1, { { NULL } } },
+	{ "a status before the code; a mail of whom",
+	    "Your mail to some was refused: it is from <me@example.org>.\n\n"
+	    "The following message to <anna@example.com> was undeliverable.\n"
+	    "The reason for the problem:\n"
+	    "5.3.0 - Other mail system problem 554-'Transaction failed'\n",
+	    "ironport", ACTION_FAILED, 3, {
+	    { "anna@example.com", "554 'Transaction failed'", "5.3.0", 554,
+	      NULL, NULL } } },
+	{ "a status and no code, a reason before the address",
+	    "This Message was undeliverable due to the following reason:\n\n"
+	    "The user is away for good.\n\n<anna@example.com>\n\n"
+	    "Please reply to <chief@example.net>\n", "intermail",
+	    ACTION_FAILED, 3, {
+	    { "anna@example.com", "The user is away for good.", "", 0, NULL,
+	      NULL } } },
+	{ "an address named twice",
+	    "   ----- The following addresses had permanent fatal errors -----"
+	    "\nanna@example.com\n    (expanded from: <box@example.net>)\n\n"
+	    "   ----- Transcript of session follows -----\n"
+	    "550 anna@example.com... User unknown\n", "sendmail",
+	    ACTION_FAILED, 3, {
+	    { "anna@example.com", NULL, "", 550, "box@example.net", NULL } } },
 	{ "nothing", "", NULL, ACTION_NONE, 0, { { NULL } } },
 };
 

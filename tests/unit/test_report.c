@@ -185,6 +185,49 @@ test_recipient_of_the_returned(void **state)
 	assert_int_equal(report.kind, REPORT_NONE);
 }
 
+/* The only address in a daemon's words is meant; of two, neither. */
+static void
+test_lone_address(void **state)
+{
+	struct report report = read_mail(*state, SPAN(SYSTEM
+	    "\nYour message could not be delivered.\n"
+	    "We tried it for tom@example.org: nobody called a@example.com.\n"
+	    "Ask postmaster@example.net.\n> x@example.com\n"), &unknown);
+
+	assert_int_equal(report.kind, REPORT_PROSE);
+	assert_int_equal(report.n, 1);
+	assert_span(report.recipients[0].address, "a@example.com");
+
+	report = read_mail(*state, SPAN(SYSTEM
+	    "\nYour message could not be delivered.\n"
+	    "We know nobody called a@example.com or b@example.com.\n"),
+	    &unknown);
+	assert_int_equal(report.kind, REPORT_NONE);
+	report = read_mail(*state, SPAN("From: anna@example.org\n"
+	    "Subject: Undelivered mail\n\n"
+	    "Your message could not be delivered.\n"
+	    "We know nobody called a@example.com.\n"), &null_sender);
+	assert_int_equal(report.kind, REPORT_NONE);
+}
+
+/* A status part that calls itself text. */
+static void
+test_fields_in_text(void **state)
+{
+	struct report report = read_mail(*state, SPAN(SYSTEM
+	    "MIME-Version: 1.0\nContent-Type: multipart/report; boundary=b\n"
+	    "\n--b\n\nYour message could not be delivered.\n"
+	    "--b\nContent-Type: text/plain\n\nReporting-MTA: dns; m\n\n"
+	    "Final-Recipient: rfc822; a@example.com\nAction: delayed\n"
+	    "Status: 4.2.2\n--b--\n"), &unknown);
+
+	assert_int_equal(report.kind, REPORT_PROSE);
+	assert_int_equal(report.n, 1);
+	assert_span(report.recipients[0].address, "a@example.com");
+	assert_int_equal(report.recipients[0].action, ACTION_DELAYED);
+	assert_int_equal(report.recipients[0].status.detail, 2);
+}
+
 #define SURE_WORDS "Your message could not be delivered.\n\n" \
 	"<a@example.com>: 550 5.1.1 unknown\n"
 
@@ -377,6 +420,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_recipient_of_the_returned,
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_no_bounce, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_lone_address, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_fields_in_text, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_wrapped_bounce, setup,
 		    teardown),
