@@ -118,19 +118,22 @@ detect_origin(const struct message *message, const struct envelope *envelope)
 	const struct header_list *headers = &message->root->headers;
 	struct span from = header_unfold(message->arena,
 	    header_value(headers, "From"));
+	enum origin origin;
 	struct span address;
-	size_t len;
+	size_t len, at;
 
 	if (address_find(from, &address, &len) == SPAN_NONE)
 		address = address_bare(from);
 	if (address.len == 0)
 		address = from;		/* "MAILER-DAEMON <>" */
-	if (!envelope->known)
-		return origin_of(span_trim(address),
-		    has_null_sender(headers, message->arena));
-	if (address_bare(envelope->sender).len == 0)
-		return origin_of(span_trim(address), true);
-	return origin_of(envelope->sender, false);
+	if (envelope->known && address_bare(envelope->sender).len > 0)
+		return origin_of(envelope->sender, false);
+	origin = origin_of(span_trim(address), envelope->known ||
+	    has_null_sender(headers, message->arena));
+	if (origin == ORIGIN_OTHER && words_inside(from, machine_titles,
+	    nmachine_titles, &at) != NULL)
+		origin = ORIGIN_ROBOT;
+	return origin;
 }
 
 /* Returns the status part right below a multipart, NULL if it has none. */

@@ -122,6 +122,8 @@ dsn_address(struct arena *arena, struct span value)
 	if (address.len > 2 && address.p[0] == '"' &&
 	    address.p[address.len - 1] == '"')
 		address = span_first(span_from(address, 1), address.len - 2);
+	if (span_starts_nocase(address, SPAN("rfc822;")))
+		cut_type(&address);	/* "rfc822; <rfc822;name@domain>" */
 	address = charset_to_utf8(arena, SPAN_ABSENT, address, NULL);
 	if (span_equal_nocase(type, SPAN("utf-8")))
 		address = undo_unicode_escapes(arena, address);

@@ -99,6 +99,25 @@ status_find(struct span s)
 	return (struct status){ 0, 0, 0 };
 }
 
+/* Is what follows three digits the rest of a telephone number? */
+static bool
+goes_on_as_number(struct span after)
+{
+	size_t digits = 0, least = 4;
+
+	if (after.len > 0 && after.p[0] == '-')
+		least = 3;	/* "555-0100", but "550-5.1.1" */
+	if (after.len > 0 && after.p[0] == ')')
+		least = 1;	/* "(555) 01 00" */
+	after = span_from(after, 1);
+	if (least == 1 && after.len > 0 && after.p[0] == ' ')
+		after = span_from(after, 1);
+	while (digits < after.len && ascii_is_digit(after.p[digits]))
+		digits++;
+	return digits >= least && !(digits + 1 < after.len &&
+	    after.p[digits] == '.' && ascii_is_digit(after.p[digits + 1]));
+}
+
 size_t
 reply_find(struct span s, int *code)
 {
@@ -118,7 +137,8 @@ reply_find(struct span s, int *code)
 		    after != ':' && after != '"' && after != ';' &&
 		    after != ',' && after != ')')
 			continue;
-		if (reply_code_at(span_from(s, at), code) > 0)
+		if (reply_code_at(span_from(s, at), code) > 0 &&
+		    !goes_on_as_number(span_from(s, at + 3)))
 			return at;
 	}
 	return SPAN_NONE;

@@ -150,6 +150,7 @@ is_complete(const struct report *report)
 		const struct recipient *recipient = &report->recipients[i];
 
 		if (recipient->code == 0 || recipient->status.subject == 0 ||
+		    span_find_char(recipient->address, '@') == SPAN_NONE ||
 		    (recipient->status.subject == 4 &&
 		    recipient->status.detail == 7))
 			return false;

@@ -179,6 +179,10 @@ const struct sentence sentences[] = {
 	SURE("unknown host:", "imail", FAILED),
 	SURE("smtp remote host replied:", "imail", FAILED),
 	SURE("no such user here", NULL, FAILED),
+	SURE("the following message could not be delivered", NULL, FAILED),
+	SURE("this is just a warning, you do not need to take any action",
+	    NULL, DELAYED),
+	SURE("this is an advisory-only email", "exchange", DELAYED),
 	SURE("had permanent fatal delivery errors", "mdaemon", FAILED),
 	SURE("did not receive a copy of your message", "mdaemon", FAILED),
 	SURE("was automatically rejected:", "dovecot", FAILED),
@@ -563,6 +567,8 @@ const struct span lead_ins[] = {
 	SPAN_INIT("destinataire"),
 	SPAN_INIT("destinatario"),
 	SPAN_INIT("following message to"),
+	SPAN_INIT("because the address"),
+	SPAN_INIT("to this address"),
 	SPAN_INIT("undeliverable to"),
 	SPAN_INIT("delivered to:"),
 	SPAN_INIT("deliver your mail to"),
@@ -688,6 +694,10 @@ const struct span machine_names[] = {
 	SPAN_INIT("mdaemon"), SPAN_INIT("mmdf"), SPAN_INIT("smtp-daemon"),
 	SPAN_INIT("double-bounce"), SPAN_INIT("bounce-daemon"),
 	SPAN_INIT("maildelivery"), SPAN_INIT("microsoftexchange"),
+	SPAN_INIT("mail-delivery"), SPAN_INIT("mail_delivery"),
+	SPAN_INIT("mail.daemon"), SPAN_INIT("mailer.daemon"),
+	SPAN_INIT("mailmaster"), SPAN_INIT("mail-system"),
+	SPAN_INIT("mailsystem"),
 };
 const size_t nmachine_names = COUNT(machine_names);
 
@@ -697,6 +707,14 @@ const struct span robot_names[] = {
 	SPAN_INIT("mailer"), SPAN_INIT("bounce"), SPAN_INIT("sysadmin"),
 };
 const size_t nrobot_names = COUNT(robot_names);
+
+const struct span machine_titles[] = {
+	SPAN_INIT("mail delivery"), SPAN_INIT("mailer-daemon"),
+	SPAN_INIT("mailer daemon"), SPAN_INIT("delivery subsystem"),
+	SPAN_INIT("mail system"), SPAN_INIT("mail administrator"),
+	SPAN_INIT("postmaster"),
+};
+const size_t nmachine_titles = COUNT(machine_titles);
 
 const struct span recipient_labels[] = {
 	SPAN_INIT("recipient address:"), SPAN_INIT("recipient:"),

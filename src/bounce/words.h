@@ -62,6 +62,10 @@ extern const size_t nserver_marks;
 extern const struct span machine_names[];
 extern const size_t nmachine_names;
 
+/* Words in the names that mail systems give themselves; people, too. */
+extern const struct span machine_titles[];
+extern const size_t nmachine_titles;
+
 /* Local parts of programs that are no mail systems, but may bounce. */
 extern const struct span robot_names[];
 extern const size_t nrobot_names;

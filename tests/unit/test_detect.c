@@ -119,6 +119,8 @@ test_origins(void **state)
 		{ "From: \"Mail Delivery\"\n <postmaster@example.org>\n\n",
 		    NULL, ORIGIN_MAIL_SYSTEM },
 		{ "From: no-reply@example.org\n\n", NULL, ORIGIN_ROBOT },
+		{ "From: Mail Delivery System <mds@example.org>\n\n", NULL,
+		    ORIGIN_ROBOT },
 		{ "From: list-owner@example.org\n\n", NULL, ORIGIN_ROBOT },
 		{ "\n", NULL, ORIGIN_OTHER },
 		{ "Return-Path: <>\nFrom: anna@example.org\n\n", NULL,

@@ -44,6 +44,7 @@ test_addresses(void **state)
 		{ "rfc822; anna@example.org (Anna; the first)",
 		    "anna@example.org" },
 		{ "rfc822;\"anna@example.org\"", "anna@example.org" },
+		{ "rfc822; <rfc822;anna@example.org>", "anna@example.org" },
 		{ "rfc822; \"anna b\"@example.org", "\"anna b\"@example.org" },
 		/* xtext that somebody forgot to undo (RFC 3461 section 4). */
 		{ "rfc822;anna+40example.org", "anna@example.org" },

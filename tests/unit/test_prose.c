@@ -208,6 +208,12 @@ static const struct {
 	    ACTION_FAILED, 3, {
 	    { "anna@example.com", "The user is away for good.", "", 0, NULL,
 	      NULL } } },
+	{ "two sentences about two recipients",
+	    "Unknown user: anna@example.com\n\n"
+	    "User mailbox exceeds allowed size: b@example.com\n", "imail",
+	    ACTION_FAILED, 3, {
+	    { "anna@example.com", NULL, "", 0, NULL, NULL },
+	    { "b@example.com", NULL, "", 0, NULL, NULL } } },
 	{ "an address named twice",
 	    "   ----- The following addresses had permanent fatal errors -----"
 	    "\nanna@example.com\n    (expanded from: <box@example.net>)\n\n"
@@ -411,6 +417,24 @@ test_filling(void **state)
 	assert_int_equal(report.recipients[0].status.detail, 4);
 }
 
+/* Words have the domain of a name that stands alone in a status part. */
+static void
+test_bare_name(void **state)
+{
+	const struct limits limits = LIMITS_DEFAULT;
+	struct report report = { .kind = REPORT_DSN };
+	struct recipient *recipient = report_add_recipient(&report, *state,
+	    &limits);
+	struct prose prose;
+
+	recipient->address = SPAN("anna");
+	prose_read(&prose, &report, *state, SPAN("<b@example.com>: 550 no\n"
+	    "<anna@example.com>: 550 5.1.1 unknown\n"), SPAN_ABSENT,
+	    &limits);
+	assert_int_equal(report.n, 1);
+	assert_span(report.recipients[0].address, "anna@example.com");
+}
+
 /* Only so much is read, and only so many recipients are taken. */
 static void
 test_limits(void **state)
@@ -448,6 +472,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_failed_recipients, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_filling, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bare_name, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
 	};
 

@@ -171,6 +171,14 @@ test_codes_in_sentences(void **state)
 		{ "4500 bytes", 0, 0 },
 		{ "550kB", 0, 0 },
 		{ "", 0, 0 },
+		/* Telephone numbers are none, sizes and codes go on. */
+		{ "call (555) 555-0100.", 0, 0 },
+		{ "call 555 1234 or 550-1234", 0, 0 },
+		{ "call (555)123", 0, 0 },
+		{ "550-5.1.1 no", 550, 0 },
+		{ "550 554 no", 550, 0 },
+		{ "full (552) 1.", 0, 0 },
+		{ "full (552) now", 552, 6 },
 	};
 
 	(void)state;
