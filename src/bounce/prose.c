@@ -675,6 +675,8 @@ fill_recipient(struct reader *reader, struct recipient *recipient,
 		reason = marked_reason(reader->text);
 	if (reason.len == 0)
 		reason = words_about(m);
+	if (reason.len == 0 && reader->n > 1)
+		reason = m->before;
 	if (reason.len == 0 || (reply_code_at(reason, &reply.code) == 0 &&
 	    reader->answer.len > 0))
 		reason = reader->answer;
