@@ -42,6 +42,17 @@ static const struct span answers[] = {
 	SPAN_INIT("vacation"), SPAN_INIT("abwesen"),
 	SPAN_INIT("automatische antwort"), SPAN_INIT("autorespon"),
 	SPAN_INIT("absence"), SPAN_INIT("nieobecno"),
+	SPAN_INIT("out-of-office"), SPAN_INIT("fuera de la oficina"),
+	SPAN_INIT("respuesta autom"), SPAN_INIT("risposta automatica"),
+	SPAN_INIT("resposta autom"), SPAN_INIT("automatisch antwoord"),
+	SPAN_INIT("odpowied\305\272 automatyczna"),
+	SPAN_INIT("automatick\303\241 odpov"), SPAN_INIT("autosvar"),
+	SPAN_INIT("automaattinen vastaus"), SPAN_INIT("otomatik yan"),
+	SPAN_INIT("\320\260\320\262\321\202\320\276\320\276"
+	    "\321\202\320\262\320\265\321\202"),
+	SPAN_INIT("\350\207\252\345\213\225\345\277\234\347\255\224"),
+	SPAN_INIT("\350\207\252\345\212\250\347\255\224\345\244\215"),
+	SPAN_INIT("\350\207\252\345\212\250\345\233\236\345\244\215"),
 };
 
 static bool
@@ -55,6 +66,21 @@ has_any(const struct header_list *headers, const char *const *names, size_t n)
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
+/* "Automatic reply: …", but not "Undeliverable: Automatic reply: …". */
+static bool
+is_answer(struct span subject)
+{
+	size_t at;
+
+	if (words_inside(subject, answers, COUNT(answers), &at) == NULL)
+		return false;
+	for (size_t i = 0; i < nsubjects; i++)
+		if (span_find_nocase(span_first(subject, at),
+		    subjects[i].words) != SPAN_NONE)
+			return false;
+	return true;
+}
+
 enum header_verdict
 detect_header(const struct header_list *headers, struct arena *arena)
 {
@@ -62,13 +88,12 @@ detect_header(const struct header_list *headers, struct arena *arena)
 	    header_value(headers, "Content-Type"), "report-type");
 	struct span subject = encoded_words_decode(arena,
 	    span_first(header_value(headers, "Subject"), DETECT_SUBJECT));
-	size_t at;
 
 	for (size_t i = 0; i < COUNT(other_reports); i++)
 		if (span_equal_nocase(type, other_reports[i]))
 			return HEADER_IS_OTHER;
 	if (has_any(headers, answer_fields, COUNT(answer_fields)) ||
-	    words_inside(subject, answers, COUNT(answers), &at) != NULL)
+	    is_answer(subject))
 		return HEADER_IS_OTHER;
 	return has_any(headers, list_fields, COUNT(list_fields)) ?
 	    HEADER_IS_LIST : HEADER_MAY_BE_BOUNCE;
@@ -88,8 +113,10 @@ origin_of(struct span address, bool null_sender)
 	struct span local = at == SPAN_NONE ? address :
 	    span_first(address, at);
 
+	/* People, and what reports to them, use the name postmaster too. */
 	if (is_machine(address))
-		return null_sender ? ORIGIN_DAEMON : ORIGIN_MAIL_SYSTEM;
+		return null_sender && !span_starts_nocase(address,
+		    SPAN("post")) ? ORIGIN_DAEMON : ORIGIN_MAIL_SYSTEM;
 	if (null_sender)
 		return address.len > 0 ? ORIGIN_NULL_SENDER : ORIGIN_DAEMON;
 	if (words_at_start(local, robot_names, nrobot_names) != NULL ||

@@ -178,6 +178,28 @@ begin_note(struct reader *reader, struct span address, const char *line,
 	reader->current = (size_t)(m - reader->mentions);
 }
 
+/*
+ * The same where more addresses may follow: "a@example.org, b@example.org".
+ * They share what is said of the last.
+ */
+static void
+begin_notes(struct reader *reader, struct span address, struct span line,
+    const char *p)
+{
+	struct span rest;
+	size_t len = 1;
+
+	do {
+		begin_note(reader, address, line.p, p);
+		rest = (struct span){ p, (size_t)(line.p + line.len - p) };
+		if (rest.len == 0 || (rest.p[0] != ',' && rest.p[0] != ';'))
+			return;
+		rest = span_trim(span_from(rest, 1));
+		len = address_dressed_at(rest, &address);
+		p = rest.p + len;
+	} while (len > 0);
+}
+
 /* "Name<mailto:name@domain>": Exchange's way to write a recipient. */
 static bool
 mailto_at_end(struct span line, struct span *address)
@@ -296,7 +318,7 @@ read_address_line(struct reader *reader, struct span line)
 	}
 	if (!follows_recipient(span_from(bare, len)))
 		return false;
-	begin_note(reader, address, line.p, bare.p + len);
+	begin_notes(reader, address, line, bare.p + len);
 	return true;
 }
 
@@ -317,7 +339,7 @@ read_label(struct reader *reader, struct span line)
 	if (start == SPAN_NONE)
 		return false;
 	reader->above = span_trim(line);
-	begin_note(reader, address, line.p, bare.p + start + len);
+	begin_notes(reader, address, line, bare.p + start + len);
 	m = find_mention(reader, address);
 	if (m != NULL)
 		m->labelled = true;
@@ -349,7 +371,7 @@ read_lead_in(struct reader *reader, struct span line)
 		    start + len)).len > 0))
 			continue;
 		reader->above = span_trim(line);
-		begin_note(reader, address, line.p, line.p + at + start + len);
+		begin_notes(reader, address, line, line.p + at + start + len);
 		return true;
 	}
 	return false;
@@ -744,15 +766,19 @@ find_recipient(struct report *report, struct span address)
 	return NULL;
 }
 
-/* A status part that names a local part alone: the words have the address. */
+/*
+ * A status part that names a local part alone, or has an X.400 address: the
+ * words have the other.
+ */
 static struct recipient *
-find_bare_name(struct report *report, struct span address)
+find_bare_name(struct report *report, struct span address, bool alone)
 {
 	struct recipient *recipient = &report->recipients[0];
 	size_t at = span_find_char(address, '@');
 
-	if (at == SPAN_NONE || !span_equal_nocase(
-	    recipient->address, span_first(address, at)))
+	if (at == SPAN_NONE || span_find_char(recipient->address, '@') !=
+	    SPAN_NONE || !(alone || span_equal_nocase(recipient->address,
+	    span_first(address, at))))
 		return NULL;
 	recipient->address = address;
 	return recipient;
@@ -768,7 +794,8 @@ take_mentions(struct reader *reader, struct report *report, bool add)
 		    m->address);
 
 		if (recipient == NULL && report->n == 1)
-			recipient = find_bare_name(report, m->address);
+			recipient = find_bare_name(report, m->address,
+			    reader->n == 1);
 		if (recipient == NULL && add) {
 			recipient = report_add_recipient(report,
 			    reader->arena, reader->limits);

@@ -115,14 +115,14 @@ is_sure(const struct reading *reading, const struct prose *prose,
 	weight += reply_weight(report, reading->origin == ORIGIN_DAEMON);
 	if (failed.len > 0)
 		weight += PROSE_SURE;
+	if (report->returned.headers.n > 0)
+		weight++;
 	if (reading->origin == ORIGIN_ROBOT)
 		/* It must say it in so many words, and all else must fit. */
 		return prose->weight >= PROSE_ANYBODY ||
 		    (prose->weight >= PROSE_SURE && subject->begins &&
 		    weight > PROSE_SURE);
 	if (subject->fits)
-		weight++;
-	if (report->returned.headers.n > 0)
 		weight++;
 	if (reading->origin == ORIGIN_NULL_SENDER)
 		return weight > PROSE_SURE;

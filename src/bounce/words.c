@@ -368,6 +368,7 @@ const struct sentence sentences[] = {
 	LIKELY("could not be found", FAILED),
 	/* Challenges, and notices of lists about bounces. */
 	OTHER("mail delivery software (tmda)"),
+	OTHER("internal reference code for the message is"),
 	OTHER("is being held because"),
 	OTHER("is being held until"),
 	OTHER("awaits moderator approval"),
@@ -595,6 +596,7 @@ const struct span lead_ins[] = {
 	SPAN_INIT("收件人"),
 };
 const size_t nlead_ins = COUNT(lead_ins);
+_Static_assert(COUNT(lead_ins) <= INSIDE_MAX, "too many words");
 
 const struct span reason_marks[] = {
 	SPAN_INIT("the error that the other server returned was:"),
@@ -636,6 +638,7 @@ const struct span reason_marks[] = {
 	SPAN_INIT("weil:"),
 };
 const size_t nreason_marks = COUNT(reason_marks);
+_Static_assert(COUNT(reason_marks) <= INSIDE_MAX, "too many words");
 
 const struct span trailers[] = {
 	SPAN_INIT("giving up on "),
@@ -685,6 +688,7 @@ const struct span server_marks[] = {
 	SPAN_INIT(" by "),
 };
 const size_t nserver_marks = COUNT(server_marks);
+_Static_assert(COUNT(server_marks) <= INSIDE_MAX, "too many words");
 
 const struct span machine_names[] = {
 	SPAN_INIT("mailer-daemon"), SPAN_INIT("mailerdaemon"),
@@ -715,6 +719,7 @@ const struct span machine_titles[] = {
 	SPAN_INIT("postmaster"),
 };
 const size_t nmachine_titles = COUNT(machine_titles);
+_Static_assert(COUNT(machine_titles) <= INSIDE_MAX, "too many words");
 
 const struct span recipient_labels[] = {
 	SPAN_INIT("recipient address:"), SPAN_INIT("recipient:"),
@@ -785,23 +790,26 @@ words_at_start(struct span s, const struct span *words, size_t n)
 const struct span *
 words_inside(struct span s, const struct span *words, size_t n, size_t *at)
 {
-	bool begins[UCHAR_MAX + 1] = { false };
-	size_t best = n;
+	/* For each first byte a chain of words, counted from 1. */
+	unsigned char first[UCHAR_MAX + 1] = { 0 }, next[INSIDE_MAX + 1];
+	size_t best = n + 1;
 
-	for (size_t i = 0; i < n; i++) {
-		begins[(unsigned char)words[i].p[0]] = true;
-		begins[(unsigned char)words[i].p[0] ^ ('a' ^ 'A')] = true;
+	for (size_t i = n; i > 0; i--) {
+		unsigned char c = (unsigned char)words[i - 1].p[0];
+
+		next[i] = first[c];
+		first[c] = (unsigned char)i;
 	}
+	for (char c = 'a'; c <= 'z'; c++)
+		first[c ^ ('a' ^ 'A')] = first[(unsigned char)c];
 	/* What stands first in the table wins, wherever it stands in s. */
-	for (size_t from = 0; from < s.len && best > 0; from++) {
-		if (!begins[(unsigned char)s.p[from]])
-			continue;
-		for (size_t i = 0; i < best; i++)
-			if (may_begin(s.p + from, words[i]) &&
-			    span_starts_nocase(span_from(s, from), words[i])) {
+	for (size_t from = 0; from < s.len && best > 1; from++)
+		for (size_t i = first[(unsigned char)s.p[from]];
+		    i > 0 && i < best; i = next[i])
+			if (span_starts_nocase(span_from(s, from),
+			    words[i - 1])) {
 				best = i;
 				*at = from;
 			}
-	}
-	return best < n ? &words[best] : NULL;
+	return best <= n ? &words[best - 1] : NULL;
 }

@@ -74,7 +74,11 @@ extern const size_t nrobot_names;
 extern const struct span recipient_labels[];
 extern const size_t nrecipient_labels;
 
-/* Returns the first of n words that s begins with (holds), NULL if none. */
+/*
+ * Returns the first of n words that s begins with (holds), NULL if none. Words
+ * are in lower case; INSIDE_MAX of them at most may be looked for inside.
+ */
+#define INSIDE_MAX 200
 const struct span *words_at_start(struct span s, const struct span *words,
     size_t n);
 const struct span *words_inside(struct span s, const struct span *words,

@@ -214,6 +214,12 @@ static const struct {
 	    ACTION_FAILED, 3, {
 	    { "anna@example.com", NULL, "", 0, NULL, NULL },
 	    { "b@example.com", NULL, "", 0, NULL, NULL } } },
+	{ "addresses in a row",
+	    "Unable to deliver mail to anna@example.com, <b@example.com>;c@"
+	    "example.com\n\n550 5.1.1 unknown\n", NULL, ACTION_FAILED, 3, {
+	    { "anna@example.com", NULL, "5.1.1", 550, NULL, NULL },
+	    { "b@example.com", NULL, "5.1.1", 550, NULL, NULL },
+	    { "c@example.com", NULL, "5.1.1", 550, NULL, NULL } } },
 	{ "an address named twice",
 	    "   ----- The following addresses had permanent fatal errors -----"
 	    "\nanna@example.com\n    (expanded from: <box@example.net>)\n\n"
@@ -432,6 +438,12 @@ test_bare_name(void **state)
 	    "<anna@example.com>: 550 5.1.1 unknown\n"), SPAN_ABSENT,
 	    &limits);
 	assert_int_equal(report.n, 1);
+	assert_span(report.recipients[0].address, "anna@example.com");
+
+	/* So they do if a gateway names it in its own way. */
+	report.recipients[0].address = SPAN("/S=anna/O=example/C=de/");
+	prose_read(&prose, &report, *state, SPAN("<anna@example.com>: no\n"),
+	    SPAN_ABSENT, &limits);
 	assert_span(report.recipients[0].address, "anna@example.com");
 }
 
