@@ -302,6 +302,22 @@ finish_recipient(struct recipient *recipient, struct span evidence)
 		    ACTION_DELIVERED : ACTION_FAILED;
 }
 
+/* Some write a block twice. */
+static bool
+is_again(const struct report *report, const struct recipient *block)
+{
+	const struct recipient *last;
+
+	if (report->n == 0)
+		return false;
+	last = &report->recipients[report->n - 1];
+	return last->action == block->action &&
+	    status_equal(last->status, block->status) &&
+	    span_equal_nocase(last->address, block->address) &&
+	    span_equal_nocase(last->original, block->original) &&
+	    (block->reply.len == 0 || span_equal(last->reply, block->reply));
+}
+
 /* Adds what a block of fields said, if it named a recipient. */
 static bool
 end_block(struct report *report, struct arena *arena,
@@ -311,14 +327,26 @@ end_block(struct report *report, struct arena *arena,
 	struct recipient *recipient;
 
 	if (block->address.len > 0 || block->original.len > 0) {
-		recipient = report_add_recipient(report, arena, limits);
-		if (recipient == NULL)
-			return false;
 		finish_recipient(block, evidence);
-		*recipient = *block;
+		if (!is_again(report, block)) {
+			recipient = report_add_recipient(report, arena,
+			    limits);
+			if (recipient == NULL)
+				return false;
+			*recipient = *block;
+		}
 	}
 	*block = (struct recipient){ .action = ACTION_NONE };
 	return true;
+}
+
+/* A field that a block has already begins the next one. */
+static bool
+begins_block(const struct recipient *block, struct span name)
+{
+	return block->address.len > 0 && (span_equal_nocase(name,
+	    fields[FIELD_FINAL].name) || (block->original.len > 0 &&
+	    span_equal_nocase(name, fields[FIELD_ORIGINAL].name)));
 }
 
 void
@@ -345,8 +373,7 @@ dsn_read_text(struct report *report, struct arena *arena, struct span text,
 		if (field.name.p[field.name.len] != ':')
 			report->flags |= REPORT_DAMAGED;
 		/* A second recipient without an empty line before it. */
-		if (block.address.len > 0 && span_equal_nocase(field.name,
-		    fields[FIELD_FINAL].name)) {
+		if (begins_block(&block, field.name)) {
 			if (!end_block(report, arena, &block, (struct span){
 			    start, (size_t)(field.name.p - start) }, limits))
 				return;

@@ -16,6 +16,14 @@
 #define DELAYED ACTION_DELAYED
 
 const struct sentence sentences[] = {
+	/* Whatever else it says: it is tried again. */
+	LIKELY("you do not need to resend", DELAYED),
+	LIKELY("will be retried", DELAYED),
+	LIKELY("delivery attempts will continue", DELAYED),
+	LIKELY("will continue to try", DELAYED),
+	LIKELY("warning message only", DELAYED),
+	LIKELY("this is a warning only", DELAYED),
+	LIKELY("will keep trying", DELAYED),
 	/* Mail systems, by sentences of their own. */
 	SURE("this is the mail system at host", "postfix", ACTION_NONE),
 	SURE("this is the postfix program at host", "postfix", ACTION_NONE),
@@ -179,6 +187,10 @@ const struct sentence sentences[] = {
 	SURE("unknown host:", "imail", FAILED),
 	SURE("smtp remote host replied:", "imail", FAILED),
 	SURE("no such user here", NULL, FAILED),
+	SURE("not able to deliver your message", NULL, FAILED),
+	SURE("not able to deliver the message", NULL, FAILED),
+	SURE("the following mail could not be delivered", NULL, FAILED),
+	SURE("your message to the following recipient", NULL, ACTION_NONE),
 	SURE("the following message could not be delivered", NULL, FAILED),
 	SURE("this is just a warning, you do not need to take any action",
 	    NULL, DELAYED),
@@ -333,6 +345,8 @@ const struct sentence sentences[] = {
 	SURE("δεν ήταν δυνατή η παράδοση", NULL, FAILED),
 	/* Words that fit a bounce, and other mail too. */
 	LIKELY("delivery status notification", ACTION_NONE),
+	LIKELY("has been delayed", DELAYED),
+	LIKELY("is delayed", DELAYED),
 	LIKELY("this is a permanent error", FAILED),
 	LIKELY("permanent failure", FAILED),
 	LIKELY("delivery failed", FAILED),
@@ -379,11 +393,6 @@ const struct sentence sentences[] = {
 	OTHER("mailing list bounce action notice"),
 	OTHER("either the bounce format was not recognized"),
 	OTHER("messages to you from the"),
-	LIKELY("you do not need to resend", DELAYED),
-	LIKELY("will be retried", DELAYED),
-	LIKELY("delivery attempts will continue", DELAYED),
-	LIKELY("will continue to try", DELAYED),
-	LIKELY("warning message only", DELAYED),
 };
 const size_t nsentences = COUNT(sentences);
 _Static_assert(COUNT(sentences) <= SENTENCES_MAX, "too many sentences");

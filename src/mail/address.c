@@ -148,6 +148,9 @@ address_find(struct span s, struct span *address, size_t *length)
 		while (start < sign && (s.p[start] == '\'' ||
 		    s.p[start] == '.' || s.p[start] == '='))
 			start++;
+		/* "dda:SMTP=name@domain;": X.400, as Exchange writes it. */
+		if (span_starts_nocase(span_from(s, start), SPAN("SMTP=")))
+			start += 5;
 		if (start > at && strchr("<\"'([", s.p[start - 1]) != NULL &&
 		    s.p[start - 1] != '\0' &&
 		    (*length = address_dressed_at(span_from(s, start - 1),

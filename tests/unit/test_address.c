@@ -153,6 +153,8 @@ test_find(void **state)
 		    "user@example.org" },
 		{ "...user@example.org", "user@example.org",
 		    "user@example.org" },
+		{ "o=Site;dda:SMTP=user@example.org; on", "user@example.org",
+		    "user@example.org" },
 		{ "to: =user@example.org", "user@example.org",
 		    "user@example.org" },
 		{ "a@example.org, b@example.org", "a@example.org",

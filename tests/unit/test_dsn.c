@@ -129,6 +129,8 @@ test_actions(void **state)
 		{ "failed", ACTION_FAILED },
 		{ "FAILED", ACTION_FAILED },
 		{ "failure", ACTION_FAILED },
+		{ "undeliverable", ACTION_FAILED },
+		{ "deliverable", ACTION_DELIVERED },
 		{ "delayed", ACTION_DELAYED },
 		{ "deferred", ACTION_DELAYED },
 		{ "delivered (to mailbox)", ACTION_DELIVERED },
@@ -266,6 +268,17 @@ test_odd_blocks(void **state)
 		{ "Final-Recipient: rfc822; a@example.com\nAction: failed\n"
 		    "Final-Recipient: rfc822; b@example.com\nAction: delayed\n",
 		    2, "b@example.com", NULL, ACTION_DELAYED },
+		{ "Original-Recipient: rfc822; x@example.com\n"
+		    "Final-Recipient: rfc822; a@example.com\nAction: failed\n"
+		    "Original-Recipient: rfc822; y@example.com\n"
+		    "Final-Recipient: rfc822; b@example.com\n",
+		    2, "b@example.com", "y@example.com", ACTION_FAILED },
+		/* The same block twice. */
+		{ "Final-Recipient: rfc822; a@example.com\nAction: failed\n\n"
+		    "Final-Recipient: rfc822; A@example.com\nAction: failed\n"
+		    "\nFinal-Recipient: rfc822; A@example.com\n"
+		    "Action: delayed\n", 2, "A@example.com", NULL,
+		    ACTION_DELAYED },
 		/* Recipients before the message's own fields; CRLF. */
 		{ "Final-Recipient: rfc822; a@example.com\r\n"
 		    "Status: 4.0.0\r\n\r\nReporting-MTA: dns; mail\r\n", 1,
