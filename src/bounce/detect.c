@@ -149,9 +149,10 @@ detect_origin(const struct message *message, const struct envelope *envelope)
 	struct span address;
 	size_t len, at;
 
-	if (address_find(from, &address, &len) == SPAN_NONE)
-		address = address_bare(from);
-	if (address.len == 0)
+	/* "postmaster@example.org" <name@example.com>: the latter. */
+	address = address_bare(from);
+	if (address_find(address, &address, &len) == SPAN_NONE &&
+	    (address.len == 0 || span_find_char(from, '<') == SPAN_NONE))
 		address = from;		/* "MAILER-DAEMON <>" */
 	if (envelope->known && address_bare(envelope->sender).len > 0)
 		return origin_of(envelope->sender, false);

@@ -124,6 +124,10 @@ dsn_address(struct arena *arena, struct span value)
 		address = span_first(span_from(address, 1), address.len - 2);
 	if (span_starts_nocase(address, SPAN("rfc822;")))
 		cut_type(&address);	/* "rfc822; <rfc822;name@domain>" */
+	/* "@relay:name@domain": a route of RFC 821. */
+	if (address.len > 0 && address.p[0] == '@' &&
+	    span_find_char(address, ':') != SPAN_NONE)
+		address = span_from(address, span_find_char(address, ':') + 1);
 	address = charset_to_utf8(arena, SPAN_ABSENT, address, NULL);
 	if (span_equal_nocase(type, SPAN("utf-8")))
 		address = undo_unicode_escapes(arena, address);

@@ -73,20 +73,48 @@ bare_line(struct span line)
 	return line;
 }
 
+/* Fields of which two show that a message begins. */
+static const struct span first_fields[] = {
+	SPAN_INIT("Received: "), SPAN_INIT("Return-Path: "),
+	SPAN_INIT("From MAILER-DAEMON"),
+};
+
+/* Fields that a notice may quote, too. */
+static const struct span quoted_fields[] = {
+	SPAN_INIT("From: "), SPAN_INIT("To: "), SPAN_INIT("Date: "),
+	SPAN_INIT("Subject: "), SPAN_INIT("Message-ID: "),
+	SPAN_INIT("MIME-Version: "), SPAN_INIT("Content-Type: "),
+	SPAN_INIT("Delivered-To: "),
+};
+
+/* Fields that no notice quotes without the message. */
+static const struct span inner_fields[] = {
+	SPAN_INIT("Received"), SPAN_INIT("MIME-Version"),
+	SPAN_INIT("Content-Type"),
+};
+
+#define ENTRIES(table) (sizeof(table) / sizeof((table)[0]))
+
 /* Does the returned message begin with this line, unannounced? */
 static bool
 begins_header(struct span line, struct span rest)
 {
+	bool quoted = words_at_start(line, quoted_fields,
+	    ENTRIES(quoted_fields)) != NULL;
+	bool inner = !quoted;
 	struct header field;
 	size_t fields = 0;
 
-	if (!span_starts_nocase(line, SPAN("Received: ")) &&
-	    !span_starts_nocase(line, SPAN("Return-Path: ")) &&
-	    !span_starts_nocase(line, SPAN("From MAILER-DAEMON")))
+	if (!quoted && words_at_start(line, first_fields,
+	    ENTRIES(first_fields)) == NULL)
 		return false;
-	while (fields < 2 && header_read(&rest, &field) == HEADER_FIELD)
+	while (fields < (quoted ? 12 : 2) && header_read(&rest, &field) ==
+	    HEADER_FIELD) {
+		inner |= words_at_start(field.name, inner_fields,
+		    ENTRIES(inner_fields)) != NULL;
 		fields++;
-	return fields == 2;
+	}
+	return inner && fields >= 2;
 }
 
 /* Splits text into the notice and the returned message at its end. */

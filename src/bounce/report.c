@@ -54,6 +54,20 @@ notice_text(const struct reading *reading)
 	return SPAN("");
 }
 
+/* Returns the text right below the top that follows the first part. */
+static struct span
+second_text(const struct reading *reading)
+{
+	const struct part *part = reading->message->root->first_child;
+
+	if (part == NULL || (part = part->next) == NULL ||
+	    !part_is(part, "text/plain") || span_starts_nocase(span_trim(
+	    header_value(&part->headers, "Content-Disposition")),
+	    SPAN("attachment")))
+		return SPAN("");
+	return part_text(reading->message->arena, part, reading->limits->text);
+}
+
 /* What a subject tells. */
 struct subject {
 	bool fits;		/* it has words of a bounce */
@@ -185,12 +199,11 @@ read_fields_in_text(const struct reading *reading, struct span notice)
 }
 
 static void
-read_words(const struct reading *reading, struct span failed,
-    struct prose *prose)
+read_words(const struct reading *reading, struct span text,
+    struct span failed, struct prose *prose)
 {
 	struct report *report = reading->report;
 	struct arena *arena = reading->message->arena;
-	struct span text = notice_text(reading);
 
 	if (reading->preface != NULL)
 		text = reading->preface->cut(reading->preface->context, text);
@@ -216,7 +229,7 @@ read_structured(const struct reading *reading, const struct part *status)
 
 	report->kind = REPORT_DSN;
 	dsn_read(report, reading->message->arena, status, reading->limits);
-	read_words(reading, SPAN_ABSENT, &prose);
+	read_words(reading, notice_text(reading), SPAN_ABSENT, &prose);
 	settle_actions(report, prose.action);
 	if (report->n == 0)
 		report_add_recipient(report, reading->message->arena,
@@ -364,7 +377,10 @@ read_prose(const struct reading *reading)
 	struct subject subject = { false, false, ACTION_NONE };
 	struct prose prose;
 
-	read_words(reading, failed, &prose);
+	read_words(reading, notice_text(reading), failed, &prose);
+	/* A gateway's words may stand in a part in front of the notice. */
+	if (report->n == 0 && prose.weight == 0)
+		read_words(reading, second_text(reading), failed, &prose);
 	if (report->n == 0 && prose.weight >= PROSE_SURE) {
 		read_wrapped(reading, returned_bytes(reading->message,
 		    &prose));

@@ -352,6 +352,8 @@ const struct sentence sentences[] = {
 	LIKELY("delivery failed", FAILED),
 	LIKELY("delivery failure", FAILED),
 	LIKELY("could not be delivered", FAILED),
+	LIKELY("couldn't be delivered", FAILED),
+	LIKELY("wasn't delivered", FAILED),
 	LIKELY("cannot be delivered", FAILED),
 	LIKELY("not delivered", FAILED),
 	LIKELY("unable to deliver", FAILED),

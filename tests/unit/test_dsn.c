@@ -45,6 +45,8 @@ test_addresses(void **state)
 		    "anna@example.org" },
 		{ "rfc822;\"anna@example.org\"", "anna@example.org" },
 		{ "rfc822; <rfc822;anna@example.org>", "anna@example.org" },
+		{ "rfc822;@relay.example:anna@example.org",
+		    "anna@example.org" },
 		{ "rfc822; \"anna b\"@example.org", "\"anna b\"@example.org" },
 		/* xtext that somebody forgot to undo (RFC 3461 section 4). */
 		{ "rfc822;anna+40example.org", "anna@example.org" },

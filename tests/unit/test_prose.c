@@ -335,6 +335,13 @@ test_copies(void **state)
 		    "To: a@example.com\nSubject: x\n",
 		    "Received: by mail.example.org\nTo: a@example.com\n"
 		    "Subject: x\n" },
+		{ "words\n\nFrom: a@example.com\nSubject: x\n"
+		    "MIME-Version: 1.0\n",
+		    "From: a@example.com\nSubject: x\nMIME-Version: 1.0\n" },
+		/* Some fields quoted are not the message. */
+		{ "words\n\nFrom: a@example.com\nSubject: x\n"
+		    "Message-ID: <1@example.com>\n\nMIME-Version: 1.0\n",
+		    NULL },
 		/* One field is no header. */
 		{ "words\nReceived: by mail.example.org\n\nmore\n", NULL },
 		{ "words\nBelow this line is a copy of the message.", "" },

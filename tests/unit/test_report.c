@@ -210,6 +210,28 @@ test_lone_address(void **state)
 	assert_int_equal(report.kind, REPORT_NONE);
 }
 
+/* A notice behind a gateway's part; but not one that is attached. */
+static void
+test_second_text(void **state)
+{
+	struct report report = read_mail(*state, SPAN(SYSTEM
+	    "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n"
+	    "\n--b\n\nScanned.\n--b\nContent-Type: text/plain\n\n"
+	    "Your message could not be delivered.\n\n"
+	    "<a@example.com>: 550 5.1.1 unknown\n--b--\n"), &unknown);
+
+	assert_int_equal(report.kind, REPORT_PROSE);
+	assert_span(report.recipients[0].address, "a@example.com");
+
+	report = read_mail(*state, SPAN(SYSTEM
+	    "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n"
+	    "\n--b\n\nLook.\n--b\nContent-Type: text/plain\n"
+	    "Content-Disposition: attachment; filename=mail.txt\n\n"
+	    "Your message could not be delivered.\n\n"
+	    "<a@example.com>: 550 5.1.1 unknown\n--b--\n"), &unknown);
+	assert_int_equal(report.kind, REPORT_NONE);
+}
+
 /* A status part that calls itself text. */
 static void
 test_fields_in_text(void **state)
@@ -422,6 +444,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_what_is_no_bounce, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_lone_address, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_second_text, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_fields_in_text, setup,
 		    teardown),
