@@ -79,7 +79,7 @@ static const struct span first_fields[] = {
 	SPAN_INIT("From MAILER-DAEMON"),
 };
 
-/* Fields that a notice may quote, too. */
+/* Fields that a notice may quote, too: only the first of a paragraph. */
 static const struct span quoted_fields[] = {
 	SPAN_INIT("From: "), SPAN_INIT("To: "), SPAN_INIT("Date: "),
 	SPAN_INIT("Subject: "), SPAN_INIT("Message-ID: "),
@@ -97,9 +97,9 @@ static const struct span inner_fields[] = {
 
 /* Does the returned message begin with this line, unannounced? */
 static bool
-begins_header(struct span line, struct span rest)
+begins_header(struct span line, struct span rest, bool first)
 {
-	bool quoted = words_at_start(line, quoted_fields,
+	bool quoted = first && words_at_start(line, quoted_fields,
 	    ENTRIES(quoted_fields)) != NULL;
 	bool inner = !quoted;
 	struct header field;
@@ -123,6 +123,7 @@ cut_copy(struct span *text)
 {
 	struct span rest = *text, line;
 	const char *start = text->p;
+	bool first = true;
 
 	while (span_next_line(&rest, &line)) {
 		struct span words = bare_line(line);
@@ -131,11 +132,12 @@ cut_copy(struct span *text)
 			text->len = (size_t)(line.p - start);
 			return rest;
 		}
-		if (begins_header(line, rest)) {
+		if (begins_header(line, rest, first)) {
 			text->len = (size_t)(line.p - start);
 			return (struct span){ line.p,
 			    (size_t)(rest.p + rest.len - line.p) };
 		}
+		first = words.len == 0;
 	}
 	return SPAN_ABSENT;
 }
