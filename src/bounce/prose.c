@@ -26,7 +26,10 @@ struct reader {
 	struct mention *mentions;
 	size_t n, capacity;
 	size_t current;		/* whose note is being read; n: nobody's */
+	size_t indent;		/* of the line where that note began */
 	struct span above;	/* the line before, absent: an empty one */
+	struct span lead;	/* the last line before that is not empty */
+	bool bracketed;		/* the first address line was in < > */
 	struct span commanded;	/* address of the last RCPT TO */
 	struct span server;	/* who is being talked to */
 	struct span answer;	/* the last answer, to whatever command */
@@ -58,6 +61,16 @@ mention(struct reader *reader, struct span address)
 	reader->mentions = v;
 	v[reader->n] = (struct mention){ .address = address };
 	return &v[reader->n++];
+}
+
+/* Does the line hold a letter, a digit, or anything beyond ASCII? */
+static bool
+has_words(struct span line)
+{
+	for (size_t i = 0; i < line.len; i++)
+		if (ascii_is_alnum(line.p[i]) || ascii_is_8bit(line.p[i]))
+			return true;
+	return false;
 }
 
 #define SERVER_TEXT ((size_t)600)
@@ -205,6 +218,7 @@ begin_note(struct reader *reader, struct span address, const char *line,
 		m->earlier = m->note;
 	m->note = (struct span){ p, 0 };
 	m->before = reader->above;
+	reader->indent = SPAN_NONE;
 	reader->current = (size_t)(m - reader->mentions);
 }
 
@@ -294,22 +308,58 @@ take_verdict(struct reader *reader, struct span address, const char *line,
 	reader->answer = SPAN_ABSENT;
 }
 
+static size_t
+indent_of(struct span line)
+{
+	size_t len = 0;
+
+	while (len < line.len && ascii_is_blank(line.p[len]))
+		len++;
+	return len;
+}
+
 /*
- * Inside a note, an indented line that begins with the note's own address is
- * a reply that was wrapped: "said: 550\n    <name@domain>: User unknown".
+ * Inside a note, a line that begins with an address may be a reply that was
+ * wrapped: "said: 550\n    <name@domain>: User unknown". It is, if it is set
+ * in deeper than the note or begins with the note's own address.
  */
 static bool
 continues_note(const struct reader *reader, struct span line,
     struct span address)
 {
 	const struct mention *m;
+	size_t indent = indent_of(line);
 
-	if (reader->current >= reader->n || !ascii_is_blank(line.p[0]) ||
+	if (reader->current >= reader->n || indent == 0 ||
 	    reader->above.len == 0)
 		return false;
 	m = &reader->mentions[reader->current];
+	if (indent > reader->indent && has_words((struct span){ m->note.p,
+	    (size_t)(line.p - m->note.p) }))
+		return true;
 	return span_equal_nocase(m->address, address) &&
 	    reader->above.p >= m->note.p - 400;
+}
+
+/*
+ * Is the address at the beginning of a line that of somebody to ask, or of the
+ * sender, as the line above it tells: "For help write to\nname@domain"?
+ */
+static bool
+is_bystander(const struct reader *reader, bool bracketed)
+{
+	struct span lead = reader->lead;
+	size_t at;
+
+	if (lead.len == 0 || (bracketed && reader->bracketed) ||
+	    (reader->above.len == 0 && lead.p[lead.len - 1] != ':'))
+		return false;
+	while ((at = span_find(lead, SPAN(". "))) != SPAN_NONE)
+		lead = span_from(lead, at + 2);
+	if (words_inside(lead, failure_words, nfailure_words, &at) != NULL)
+		return false;
+	return span_ends_nocase(lead, SPAN(" from")) ||
+	    words_inside(lead, contact_words, ncontact_words, &at) != NULL;
 }
 
 /* Lines that begin with an address. */
@@ -346,9 +396,13 @@ read_address_line(struct reader *reader, struct span line)
 		    span_from(rest, len + 3));
 		return true;
 	}
-	if (!follows_recipient(span_from(bare, len)))
+	if (!follows_recipient(span_from(bare, len)) ||
+	    is_bystander(reader, bare.p[0] == '<'))
 		return false;
+	if (reader->n == 0)
+		reader->bracketed = bare.p[0] == '<';
 	begin_notes(reader, address, line, bare.p + len);
+	reader->indent = indent_of(line);
 	return true;
 }
 
@@ -510,6 +564,9 @@ read_lines(struct reader *reader)
 	while (span_next_line(&rest, &line)) {
 		struct span trimmed = span_trim(line);
 
+		/* The writer's signature. */
+		if (reader->n > 0 && span_equal(trimmed, SPAN("--")))
+			break;
 		/* Inside a note, any other line is a part of it. */
 		if (trimmed.len > 0 && !is_other_label(trimmed) &&
 		    !read_transcript_line(reader, line) &&
@@ -517,8 +574,10 @@ read_lines(struct reader *reader)
 		    !read_label(reader, line))
 			read_lead_in(reader, line);
 		reader->above = trimmed;
+		if (trimmed.len > 0)
+			reader->lead = trimmed;
 	}
-	end_note(reader, reader->text.p + reader->text.len);
+	end_note(reader, rest.p);
 }
 
 /* Returns the first lines of text up to an empty line or a trailer. */
@@ -618,16 +677,6 @@ reason_in(struct span note)
 	}
 	reason = status_line(note);
 	return reason.len > 0 ? reason : marked_reason(note);
-}
-
-/* Does the line hold a letter, a digit, or anything beyond ASCII? */
-static bool
-has_words(struct span line)
-{
-	for (size_t i = 0; i < line.len; i++)
-		if (ascii_is_alnum(line.p[i]) || ascii_is_8bit(line.p[i]))
-			return true;
-	return false;
 }
 
 /*

@@ -243,6 +243,48 @@ static const char *const recipient_fields[] = {
 	"X-Envelope-To", "Envelope-To", "X-Original-To", "Delivered-To", "To"
 };
 
+#define TO_TEXT ((size_t)1000)
+
+/* The recipients of the notice itself. */
+static struct span
+notice_recipients(const struct reading *reading)
+{
+	return span_first(header_unfold(reading->message->arena, header_value(
+	    &reading->message->root->headers, "To")), TO_TEXT);
+}
+
+static bool
+has_reply(const struct recipient *recipient)
+{
+	return recipient->code != 0 || recipient->status.class != 0;
+}
+
+/*
+ * Where others have a reply, an address without one is no recipient if it is
+ * the reader's own or a mail system's.
+ */
+static void
+drop_bystanders(const struct reading *reading)
+{
+	struct report *report = reading->report;
+	struct span to = notice_recipients(reading);
+	size_t n = 0;
+	bool replied = false;
+
+	for (size_t i = 0; i < report->n; i++)
+		replied |= has_reply(&report->recipients[i]);
+	for (size_t i = 0; replied && i < report->n; i++) {
+		struct recipient *recipient = &report->recipients[i];
+
+		if (has_reply(recipient) || !(detect_sender(
+		    recipient->address) || span_find_nocase(to,
+		    recipient->address) != SPAN_NONE))
+			report->recipients[n++] = *recipient;
+	}
+	if (replied)
+		report->n = n;
+}
+
 /* Adds a recipient whom all that the notice says is about. */
 static void
 add_recipient(const struct reading *reading, struct span address,
@@ -308,8 +350,6 @@ line_has_only(struct span line, struct span to, struct span *lone)
 	return true;
 }
 
-#define TO_TEXT ((size_t)1000)
-
 /*
  * A daemon's notice with a single address, in whatever words, is about that
  * one.
@@ -317,8 +357,7 @@ line_has_only(struct span line, struct span to, struct span *lone)
 static void
 take_lone_address(const struct reading *reading, struct span notice)
 {
-	struct span to = span_first(header_unfold(reading->message->arena,
-	    header_value(&reading->message->root->headers, "To")), TO_TEXT);
+	struct span to = notice_recipients(reading);
 	struct span rest = notice, line, lone = SPAN_ABSENT;
 
 	if (reading->origin < ORIGIN_MAIL_SYSTEM)
@@ -381,6 +420,8 @@ read_prose(const struct reading *reading)
 	/* A gateway's words may stand in a part in front of the notice. */
 	if (report->n == 0 && prose.weight == 0)
 		read_words(reading, second_text(reading), failed, &prose);
+	if (report->n > 1 && failed.len == 0)
+		drop_bystanders(reading);
 	if (report->n == 0 && prose.weight >= PROSE_SURE) {
 		read_wrapped(reading, returned_bytes(reading->message,
 		    &prose));

@@ -685,6 +685,26 @@ const struct span other_labels[] = {
 };
 const size_t nother_labels = COUNT(other_labels);
 
+const struct span contact_words[] = {
+	SPAN_INIT("contact"), SPAN_INIT("assistance"), SPAN_INIT("question"),
+	SPAN_INIT("help"), SPAN_INIT("write to"), SPAN_INIT("reply to"),
+	SPAN_INIT("ask"), SPAN_INIT("inform"), SPAN_INIT("support"),
+	SPAN_INIT("administrator"), SPAN_INIT("sender"),
+	SPAN_INIT("kontakt"), SPAN_INIT("fragen"), SPAN_INIT("wenden"),
+	SPAN_INIT("contatt"), SPAN_INIT("domande"), SPAN_INIT("ayuda"),
+	SPAN_INIT("aide"), SPAN_INIT("pomoc"),
+	SPAN_INIT("\345\225\217"),	/* toi */
+};
+const size_t ncontact_words = COUNT(contact_words);
+
+const struct span failure_words[] = {
+	SPAN_INIT("deliver"), SPAN_INIT("fail"), SPAN_INIT("recipient"),
+	SPAN_INIT("address"), SPAN_INIT("refused"), SPAN_INIT("rejected"),
+	SPAN_INIT("reach"), SPAN_INIT("zustell"), SPAN_INIT("zugestellt"),
+	SPAN_INIT("empf"), SPAN_INIT("destinat"),
+};
+const size_t nfailure_words = COUNT(failure_words);
+
 const struct span server_marks[] = {
 	SPAN_INIT("while talking to "),
 	SPAN_INIT("remote server at "),

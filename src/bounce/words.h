@@ -54,6 +54,13 @@ extern const size_t ntrailers;
 extern const struct span other_labels[];
 extern const size_t nother_labels;
 
+/* Words in a line that leads to the address of somebody to ask; and words in
+ * one that leads to failed recipients all the same. */
+extern const struct span contact_words[];
+extern const size_t ncontact_words;
+extern const struct span failure_words[];
+extern const size_t nfailure_words;
+
 /* Words before the name of the server that answered. */
 extern const struct span server_marks[];
 extern const size_t nserver_marks;

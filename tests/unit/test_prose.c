@@ -220,6 +220,19 @@ static const struct {
 	    { "anna@example.com", NULL, "5.1.1", 550, NULL, NULL },
 	    { "b@example.com", NULL, "5.1.1", 550, NULL, NULL },
 	    { "c@example.com", NULL, "5.1.1", 550, NULL, NULL } } },
+	{ "addresses of others",
+	    "A message from\nme@example.org\ncould not be delivered to\n"
+	    "anna@example.com\n    host mx said: 550 5.1.1\n"
+	    "    <robert@example.net>: Unknown, ask\nchief@example.com\n\n"
+	    "Should you have questions, contact:\n\n  help@example.net\n"
+	    "-- \ninfo@example.net\n", NULL, ACTION_FAILED, 1, {
+	    { "anna@example.com", "550 5.1.1 <robert@example.net>: Unknown, "
+	      "ask chief@example.com", "5.1.1", 550, NULL, NULL } } },
+	{ "a reply that speaks of help, and the next recipient",
+	    "<anna@example.com>: 550 5.7.1 blocked, write for help:\n\n"
+	    "<b@example.com>: 550 5.1.1 unknown\n", NULL, ACTION_NONE, 0, {
+	    { "anna@example.com", NULL, "5.7.1", 550, NULL, NULL },
+	    { "b@example.com", NULL, "5.1.1", 550, NULL, NULL } } },
 	{ "an address named twice",
 	    "   ----- The following addresses had permanent fatal errors -----"
 	    "\nanna@example.com\n    (expanded from: <box@example.net>)\n\n"

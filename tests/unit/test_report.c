@@ -210,6 +210,27 @@ test_lone_address(void **state)
 	assert_int_equal(report.kind, REPORT_NONE);
 }
 
+/* Addresses of mail systems and of the reader, beside one that has a reply. */
+static void
+test_bystanders(void **state)
+{
+	struct report report = read_mail(*state, SPAN(SYSTEM
+	    "\nYour message could not be delivered.\n\n"
+	    "<a@example.com>: 550 5.1.1 unknown\n\n"
+	    "<postmaster@example.net> knows.\n\n<tom@example.org> too.\n"),
+	    &unknown);
+
+	assert_int_equal(report.n, 1);
+	assert_span(report.recipients[0].address, "a@example.com");
+
+	/* Mail to oneself, and to a postmaster. */
+	report = read_mail(*state, SPAN(SYSTEM
+	    "\nYour message could not be delivered.\n\n"
+	    "<tom@example.org>: 552 5.2.2 full\n\n"
+	    "<postmaster@example.net>: 550 5.1.1 unknown\n"), &unknown);
+	assert_int_equal(report.n, 2);
+}
+
 /* A notice behind a gateway's part; but not one that is attached. */
 static void
 test_second_text(void **state)
@@ -444,6 +465,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_what_is_no_bounce, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_lone_address, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_bystanders, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_second_text, setup,
 		    teardown),
