@@ -340,6 +340,9 @@ line_has_only(struct span line, struct span to, struct span *lone)
 
 	while ((at = address_find(line, &address, &len)) != SPAN_NONE) {
 		line = span_from(line, at + len);
+		/* "Name/Unit@ORGANISATION": what Notes calls its users. */
+		if (span_find_char(address_domain(address), '.') == SPAN_NONE)
+			continue;
 		if (detect_sender(address) || span_find_nocase(to, address) !=
 		    SPAN_NONE || span_equal_nocase(address, *lone))
 			continue;

@@ -191,7 +191,8 @@ test_lone_address(void **state)
 {
 	struct report report = read_mail(*state, SPAN(SYSTEM
 	    "\nYour message could not be delivered.\n"
-	    "We tried it for tom@example.org: nobody called a@example.com.\n"
+	    "We tried it for tom@example.org: nobody called a@example.com,\n"
+	    "Ann Other/Unit@ORG.\n"
 	    "Ask postmaster@example.net.\n> x@example.com\n"), &unknown);
 
 	assert_int_equal(report.kind, REPORT_PROSE);
