@@ -937,6 +937,35 @@ fill_lone_recipient(struct reader *reader, struct report *report, bool replied)
 	}
 }
 
+/* A reply in front of several recipients, of whom none has one, is theirs. */
+static void
+share_reply_before(struct reader *reader, struct report *report)
+{
+	struct span before = reader->text;
+	struct reply reply;
+	size_t at;
+	int code;
+
+	for (size_t i = 0; i < report->n; i++)
+		if (report->recipients[i].code != 0 ||
+		    report->recipients[i].status.class != 0)
+			return;
+	if (report->n < 2 || reader->n == 0 ||
+	    reader->mentions[0].note.p == NULL)
+		return;
+	before.len = (size_t)(reader->mentions[0].note.p - before.p);
+	at = reply_find(before, &code);
+	if (at == SPAN_NONE)
+		return;
+	reply_read(reader->arena, first_paragraph(span_from(before, at)),
+	    &reply);
+	for (size_t i = 0; i < report->n; i++) {
+		report->recipients[i].reply = reply.text;
+		report->recipients[i].code = reply.code;
+		report->recipients[i].status = reply.status;
+	}
+}
+
 /*
  * The address in the text is the one that was tried; X-Failed-Recipients may
  * have been rewritten on the way.
@@ -979,6 +1008,8 @@ prose_read(struct prose *prose, struct report *report, struct arena *arena,
 	}
 	take_mentions(&reader, report, !given && failed.len == 0);
 	fill_lone_recipient(&reader, report, replied);
+	if (!given)
+		share_reply_before(&reader, report);
 }
 
 void

@@ -233,6 +233,16 @@ static const struct {
 	    "<b@example.com>: 550 5.1.1 unknown\n", NULL, ACTION_NONE, 0, {
 	    { "anna@example.com", NULL, "5.7.1", 550, NULL, NULL },
 	    { "b@example.com", NULL, "5.1.1", 550, NULL, NULL } } },
+	{ "a reply in front of all",
+	    "Your message could not be delivered because of\n\n"
+	    "550 5.1.1 no such mailboxes\n\nThese were affected:\n"
+	    "    anna@example.com\n    b@example.com\n\n"
+	    "Additional Information\n======\nserver: mx\n", NULL,
+	    ACTION_FAILED, 3, {
+	    { "anna@example.com", "550 5.1.1 no such mailboxes", "5.1.1", 550,
+	      NULL, NULL },
+	    { "b@example.com", "550 5.1.1 no such mailboxes", "5.1.1", 550,
+	      NULL, NULL } } },
 	{ "an address named twice",
 	    "   ----- The following addresses had permanent fatal errors -----"
 	    "\nanna@example.com\n    (expanded from: <box@example.net>)\n\n"
