@@ -130,11 +130,40 @@ begins_header(struct span line, struct span rest, bool first)
 	return inner && fields >= 2;
 }
 
-/* Splits text into the notice and the returned message at its end. */
+/* A run of lines that begin with '>'. */
+struct quotation {
+	const char *start;
+	size_t lines;		/* of words; "> name@domain" is MDaemon's too */
+};
+
+static void
+read_quotation(struct quotation *quotation, struct span line)
+{
+	struct span address;
+
+	if (line.len == 0 || line.p[0] != '>' ||
+	    span_starts_nocase(line, SPAN(">>>"))) {
+		*quotation = (struct quotation){ NULL, 0 };
+		return;
+	}
+	if (quotation->start == NULL)
+		quotation->start = line.p;
+	if (address_dressed_at(span_trim(span_from(line, 1)), &address) == 0)
+		quotation->lines++;
+}
+
+/* So many lines in a row make a quotation. */
+#define QUOTATION 3
+
+/*
+ * Splits text into the notice and the returned message at its end. Quoted
+ * lines end the notice as well: what an answer quotes is not its own.
+ */
 static struct span
 cut_copy(struct span *text)
 {
 	struct span rest = *text, line;
+	struct quotation quotation = { NULL, 0 };
 	const char *start = text->p;
 	bool first = true;
 
@@ -151,6 +180,11 @@ cut_copy(struct span *text)
 			    (size_t)(rest.p + rest.len - line.p) };
 		}
 		first = words.len == 0;
+		read_quotation(&quotation, line);
+		if (quotation.lines == QUOTATION) {
+			text->len = (size_t)(quotation.start - start);
+			return SPAN_ABSENT;
+		}
 	}
 	return SPAN_ABSENT;
 }

@@ -243,6 +243,10 @@ static const struct {
 	      NULL, NULL },
 	    { "b@example.com", "550 5.1.1 no such mailboxes", "5.1.1", 550,
 	      NULL, NULL } } },
+	{ "an answer that quotes a notice",
+	    "I am away.\n\n> Your message could not be delivered to:\n>\n"
+	    "> anna@example.com\n> 550 5.1.1 unknown\n", NULL, ACTION_NONE,
+	    0, { { NULL } } },
 	{ "an address named twice",
 	    "   ----- The following addresses had permanent fatal errors -----"
 	    "\nanna@example.com\n    (expanded from: <box@example.net>)\n\n"
