@@ -1046,6 +1046,13 @@ prose_read(struct prose *prose, struct report *report, struct arena *arena,
 		share_reply_before(&reader, report);
 }
 
+struct span
+prose_notice(struct span text)
+{
+	cut_copy(&text);
+	return text;
+}
+
 void
 prose_weigh(struct prose *prose, struct arena *arena, struct span text)
 {

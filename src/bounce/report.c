@@ -54,16 +54,30 @@ notice_text(const struct reading *reading)
 	return SPAN("");
 }
 
-/* Returns the text right below the top that follows the first part. */
-static struct span
-second_text(const struct reading *reading)
+/* Is it text to be read, not a file that somebody attached? */
+static bool
+is_shown_text(const struct part *part)
+{
+	return part_is(part, "text/plain") && !span_starts_nocase(span_trim(
+	    header_value(&part->headers, "Content-Disposition")),
+	    SPAN("attachment"));
+}
+
+/* Returns the part right below the top that follows the first one. */
+static const struct part *
+second_part(const struct reading *reading)
 {
 	const struct part *part = reading->message->root->first_child;
 
-	if (part == NULL || (part = part->next) == NULL ||
-	    !part_is(part, "text/plain") || span_starts_nocase(span_trim(
-	    header_value(&part->headers, "Content-Disposition")),
-	    SPAN("attachment")))
+	return part != NULL ? part->next : NULL;
+}
+
+static struct span
+second_text(const struct reading *reading)
+{
+	const struct part *part = second_part(reading);
+
+	if (part == NULL || !is_shown_text(part))
 		return SPAN("");
 	return part_text(reading->message->arena, part, reading->limits->text);
 }
@@ -184,10 +198,12 @@ static void
 read_fields_in_text(const struct reading *reading, struct span notice)
 {
 	struct arena *arena = reading->message->arena;
-	const struct part *part = reading->message->root->first_child;
+	const struct part *part = second_part(reading);
 
+	if (span_find_nocase(notice, FIELD) != SPAN_NONE)
+		notice = prose_notice(notice);
 	if (span_find_nocase(notice, FIELD) == SPAN_NONE) {
-		while (part != NULL && !(part_is(part, "text/plain") &&
+		while (part != NULL && !(is_shown_text(part) &&
 		    span_find_nocase(span_first(part->body, STATUS_TEXT_MAX),
 		    FIELD) != SPAN_NONE))
 			part = part->next;
