@@ -551,6 +551,17 @@ take_answer(struct reader *reader, struct span answer)
 	}
 }
 
+/* Has the note that is being read a reply before p? */
+static bool
+is_judged(const struct reader *reader, const char *p)
+{
+	struct span note = reader->mentions[reader->current].note;
+	int code;
+
+	return note.p != NULL && p > note.p && reply_find((struct span){
+	    note.p, (size_t)(p - note.p) }, &code) != SPAN_NONE;
+}
+
 static bool
 read_transcript_line(struct reader *reader, struct span line)
 {
@@ -582,8 +593,10 @@ read_transcript_line(struct reader *reader, struct span line)
 	    sizeof(said_by_them) / sizeof(said_by_them[0]));
 	if (mark == NULL)
 		return false;
-	/* Courier writes the answer right below the address. */
-	if (reader->current < reader->n && reader->commanded.p == NULL)
+	/* Courier writes the answer right below the address; what follows
+	 * Sendmail's verdict on one is none about it: "503 No recipients". */
+	if (reader->current < reader->n && reader->commanded.p == NULL &&
+	    !is_judged(reader, line.p))
 		reader->commanded = reader->mentions[reader->current].address;
 	end_note(reader, line.p);
 	take_answer(reader, span_from(line, mark->len));

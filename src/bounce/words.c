@@ -744,6 +744,8 @@ const struct span robot_names[] = {
 	SPAN_INIT("no-reply"), SPAN_INIT("noreply"), SPAN_INIT("no_reply"),
 	SPAN_INIT("donotreply"), SPAN_INIT("do-not-reply"), SPAN_INIT("root"),
 	SPAN_INIT("mailer"), SPAN_INIT("bounce"), SPAN_INIT("sysadmin"),
+	SPAN_INIT("administrator"), SPAN_INIT("mailadmin"),
+	SPAN_INIT("daemon"), SPAN_INIT("smtp"), SPAN_INIT("mailserver"),
 };
 const size_t nrobot_names = COUNT(robot_names);
 

@@ -247,6 +247,17 @@ static const struct {
 	    "I am away.\n\n> Your message could not be delivered to:\n>\n"
 	    "> anna@example.com\n> 550 5.1.1 unknown\n", NULL, ACTION_NONE,
 	    0, { { NULL } } },
+	{ "an answer behind the verdicts",
+	    "   ----- Transcript of session follows -----\n>>> DATA\n"
+	    "<<< 550 5.1.1 unknown\n"
+	    "550 5.1.1 <anna@example.com>... User unknown\n"
+	    "550 5.1.1 <b@example.com>... User unknown\n"
+	    "<<< 503 5.5.1 No valid recipients\n", "sendmail", ACTION_FAILED,
+	    3, {
+	    { "anna@example.com", "550 5.1.1 unknown", "5.1.1", 550, NULL,
+	      NULL },
+	    { "b@example.com", "550 5.1.1 <b@example.com>... User unknown",
+	      "5.1.1", 550, NULL, NULL } } },
 	{ "an address named twice",
 	    "   ----- The following addresses had permanent fatal errors -----"
 	    "\nanna@example.com\n    (expanded from: <box@example.net>)\n\n"
