@@ -78,10 +78,19 @@ span_find_nocase(struct span s, struct span needle)
 	if (needle.len == 0)
 		return 0;
 	first = ascii_lower(needle.p[0]);
-	for (size_t at = 0; at + needle.len <= s.len; at++)
-		if (ascii_lower(s.p[at]) == first &&
+	for (size_t at = 0; at + needle.len <= s.len; at++) {
+		if (!ascii_is_alpha(first)) {
+			size_t next = span_find_char(span_from(s, at), first);
+
+			if (next == SPAN_NONE)
+				return SPAN_NONE;
+			at += next;
+		}
+		if (at + needle.len <= s.len &&
+		    ascii_lower(s.p[at]) == first &&
 		    equal_nocase(s.p + at, needle.p, needle.len))
 			return at;
+	}
 	return SPAN_NONE;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "bounce/reply.h"
 
-#include <stdio.h>
 
 #include "base/ascii.h"
 #include "base/buf.h"
@@ -70,11 +69,20 @@ status_equal(struct status a, struct status b)
 const char *
 status_text(struct status status, char text[STATUS_TEXT])
 {
-	text[0] = '\0';
-	if (status.class != 0)
-		snprintf(text, STATUS_TEXT, "%u.%u.%u",
-		    status.class % 10u, status.subject % 1000u,
-		    status.detail % 1000u);
+	const unsigned numbers[] = { status.class % 10u,
+	    status.subject % 1000u, status.detail % 1000u };
+	char *p = text;
+
+	for (size_t i = 0; status.class != 0 && i < 3; i++) {
+		if (i > 0)
+			*p++ = '.';
+		if (numbers[i] >= 100)
+			*p++ = (char)('0' + numbers[i] / 100);
+		if (numbers[i] >= 10)
+			*p++ = (char)('0' + numbers[i] / 10 % 10);
+		*p++ = (char)('0' + numbers[i] % 10);
+	}
+	*p = '\0';
 	return text;
 }
 

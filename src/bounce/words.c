@@ -805,11 +805,20 @@ const struct span recipient_labels[] = {
 };
 const size_t nrecipient_labels = COUNT(recipient_labels);
 
-/* Can a begin like b, which is not empty? Tells most of them apart. */
+/* Are two bytes the same letter, or (most often) else the same? */
 static bool
-may_begin(const char *a, struct span b)
+are_alike(char a, char b)
 {
-	return ((*a ^ *b.p) & ~('a' ^ 'A')) == 0;
+	return ((a ^ b) & ~('a' ^ 'A')) == 0;
+}
+
+/* Does s begin with words? Two bytes tell most of them apart. */
+static bool
+begins_with(struct span s, struct span words)
+{
+	return s.len >= words.len && are_alike(s.p[0], words.p[0]) &&
+	    (words.len < 2 || are_alike(s.p[1], words.p[1])) &&
+	    span_starts_nocase(s, words);
 }
 
 const struct span *
@@ -818,8 +827,7 @@ words_at_start(struct span s, const struct span *words, size_t n)
 	if (s.len == 0)
 		return NULL;
 	for (size_t i = 0; i < n; i++)
-		if (may_begin(s.p, words[i]) &&
-		    span_starts_nocase(s, words[i]))
+		if (begins_with(s, words[i]))
 			return &words[i];
 	return NULL;
 }
@@ -843,8 +851,7 @@ words_inside(struct span s, const struct span *words, size_t n, size_t *at)
 	for (size_t from = 0; from < s.len && best > 1; from++)
 		for (size_t i = first[(unsigned char)s.p[from]];
 		    i > 0 && i < best; i = next[i])
-			if (span_starts_nocase(span_from(s, from),
-			    words[i - 1])) {
+			if (begins_with(span_from(s, from), words[i - 1])) {
 				best = i;
 				*at = from;
 			}
