@@ -152,7 +152,8 @@ CHECKS = \
 	'$(PYTHON) tests/cli/test_grafana.py' \
 	'$(PYTHON) tests/cli/test_man.py $(BUILD)/whybounce' \
 	'$(PYTHON) tests/html/test_html.py $(BUILD)/whybounce' \
-	$(CHECKS_EDIT) $(CHECKS_MILTER) $(CHECKS_MEMORY) $(CHECKS_FUZZ) \
+	$(CHECKS_EDIT) $(CHECKS_MILTER) $(CHECKS_THREADS) \
+	$(CHECKS_MEMORY) $(CHECKS_FUZZ) \
 	'$(PYTHON) tests/mta/test_mta.py $(BUILD)/whybounced' \
 	'$(PYTHON) tests/mta/test_doctor.py $(BUILD)/whybounce' \
 	'$(PYTHON) tests/mta/test_dkim.py $(BUILD)/whybounced' \
@@ -167,7 +168,7 @@ check: packages-check
 	@tests/run $(CHECKS)
 
 check-programs: all $(UNIT) $(PROGRAMS_EDIT) $(PROGRAMS_MILTER) \
-    $(PROGRAMS_MEMORY) $(PROGRAMS_FUZZ)
+    $(PROGRAMS_THREADS) $(PROGRAMS_MEMORY) $(PROGRAMS_FUZZ)
 
 check-unit: all $(UNIT)
 	@tests/run $(UNIT:%='CMOCKA_MESSAGE_OUTPUT=TAP %')

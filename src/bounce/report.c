@@ -190,6 +190,14 @@ is_complete(const struct report *report)
 #define STATUS_TEXT_MAX ((size_t)8 * 1024)
 #define FIELD SPAN("\nFinal-Recipient:")
 
+/* Does a line of text begin as the field does, be it the first? */
+static bool
+has_fields(struct span text)
+{
+	return span_starts_nocase(text, span_from(FIELD, 1)) ||
+	    span_find_nocase(text, FIELD) != SPAN_NONE;
+}
+
 /*
  * Some write the fields of a status part into the notice itself, some into a
  * part that they call text.
@@ -200,12 +208,11 @@ read_fields_in_text(const struct reading *reading, struct span notice)
 	struct arena *arena = reading->message->arena;
 	const struct part *part = second_part(reading);
 
-	if (span_find_nocase(notice, FIELD) != SPAN_NONE)
+	if (has_fields(notice))
 		notice = prose_notice(notice);
-	if (span_find_nocase(notice, FIELD) == SPAN_NONE) {
-		while (part != NULL && !(is_shown_text(part) &&
-		    span_find_nocase(span_first(part->body, STATUS_TEXT_MAX),
-		    FIELD) != SPAN_NONE))
+	if (!has_fields(notice)) {
+		while (part != NULL && !(is_shown_text(part) && has_fields(
+		    span_first(part->body, STATUS_TEXT_MAX))))
 			part = part->next;
 		if (part == NULL)
 			return;

@@ -70,6 +70,21 @@ is_parameter(struct span s, struct span name)
 	return s.len > 0 && (s.p[0] == '=' || s.p[0] == '*');
 }
 
+/* A NUL would end the field: libmilter takes it as a string. */
+static struct span
+without_nul(const struct message *message, struct span value)
+{
+	struct buf out;
+
+	if (span_find_char(value, '\0') == SPAN_NONE)
+		return value;
+	buf_init(&out, message->arena);
+	for (size_t i = 0; i < value.len; i++)
+		if (value.p[i] != '\0')
+			buf_add_char(&out, value.p[i]);
+	return buf_span(&out);
+}
+
 /*
  * Returns the Content-Type of a leaf with its charset made UTF-8 and every
  * other parameter as it is.
@@ -77,8 +92,8 @@ is_parameter(struct span s, struct span name)
 static struct span
 utf8_content_type(const struct message *message, const struct part *leaf)
 {
-	struct span old = header_uncomment(message->arena,
-	    header_value(&leaf->headers, "Content-Type"));
+	struct span old = without_nul(message, header_uncomment(
+	    message->arena, header_value(&leaf->headers, "Content-Type")));
 	size_t start = 0, end;
 	struct buf out;
 

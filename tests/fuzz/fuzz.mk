@@ -10,6 +10,9 @@
 
 FUZZ_CC = clang
 FUZZ_CFLAGS = -O2 -g -fno-omit-frame-pointer
+# Without the tracing of comparisons, which took more than half of the time:
+# in the same time more inputs are tried, and more of the code is reached.
+FUZZ_COVERAGE = -fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp
 FUZZ_SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_COMPILE = $(FUZZ_CC) $(STANDARD) -Itests/fuzz $(WARNINGS) $(DEFINES) \
 	$(FUZZ_SANITIZE) $(CPPFLAGS) $(FUZZ_CFLAGS)
@@ -55,12 +58,12 @@ $(FUZZ_BUILD)/flags: FORCE
 $(FUZZ_BUILD)/%.o: src/%.c $(FUZZ_BUILD)/flags
 	@mkdir -p $(@D)
 	$(call SAY,FUZZ,$@)
-	$(Q)$(FUZZ_COMPILE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+	$(Q)$(FUZZ_COMPILE) $(FUZZ_COVERAGE) -MMD -MP -c -o $@ $<
 
 $(FUZZ_BUILD)/fuzz_%.o: tests/fuzz/fuzz_%.c $(FUZZ_BUILD)/flags
 	@mkdir -p $(@D)
 	$(call SAY,FUZZ,$@)
-	$(Q)$(FUZZ_COMPILE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+	$(Q)$(FUZZ_COMPILE) $(FUZZ_COVERAGE) -MMD -MP -c -o $@ $<
 
 $(FUZZ_LIBRARY): $(FUZZ_OBJECTS)
 	$(call SAY,AR,$@)

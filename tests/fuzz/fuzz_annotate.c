@@ -234,7 +234,10 @@ text_leaf(const struct message *message)
 	return NULL;
 }
 
-/* The decoded text of a leaf, its lines ended with LF. */
+/*
+ * The decoded text of a leaf, its lines ended with LF. A CR in front of a line
+ * end is dropped: decoded, it cannot be told from a part of the line end.
+ */
 static struct span
 whole_text(struct arena *arena, const struct part *leaf)
 {
@@ -245,8 +248,11 @@ whole_text(struct arena *arena, const struct part *leaf)
 	while (span_next_line(&text, &line)) {
 		bool ended = text.p[-1] == '\n';
 
-		buf_add(&out, line.p, ended ? line.len :
-		    (size_t)(text.p - line.p));
+		if (!ended)
+			line.len = (size_t)(text.p - line.p);
+		while (ended && line.len > 0 && line.p[line.len - 1] == '\r')
+			line.len--;
+		buf_add_span(&out, line);
 		if (ended)
 			buf_add_char(&out, '\n');
 	}

@@ -29,11 +29,30 @@ $(MILTER_TESTS)/test_milter: $(call milter_objects,test_milter daemon mails \
 	$(call SAY,LINK,$@)
 	$(Q)$(LINK) -o $@ $^ -lcmocka -lpthread $(LIBS)
 
+# ThreadSanitizer: 64 connections while the settings are read again and again;
+# prints TAP. All tests under it: make SANITIZE=thread check-milter.
+THREADS = $(MAKE) --no-print-directory SANITIZE=thread BUILD=$(BUILD)/thread
+
+check-threads: threads-programs
+	@$(BUILD)/thread/tests/milter/test_milter -t 'reload: good*' \
+	    $(BUILD)/thread/whybounced
+
+threads-programs:
+	@$(THREADS) all $(BUILD)/thread/tests/milter/test_milter
+
+# AddressSanitizer with its search for leaks, and UndefinedBehaviorSanitizer:
+# all tests of the daemon with an instrumented one.
+check-sanitized:
+	@$(MAKE) --no-print-directory SANITIZE=address,undefined \
+	    BUILD=$(BUILD)/address-undefined check-milter
+
 PROGRAMS_MILTER = $(addprefix $(MILTER_TESTS)/,test_milter milter_load \
     null_accept null_replace)
+PROGRAMS_THREADS = threads-programs
 CHECKS_MILTER = '$(MILTER_TESTS)/test_milter $(BUILD)/whybounced'
+CHECKS_THREADS = '$(MAKE) --no-print-directory check-threads'
 
-check-milter: all $(PROGRAMS_MILTER)
-	@tests/run $(CHECKS_MILTER)
+check-milter: all $(MILTER_TESTS)/test_milter
+	@tests/run '$(MILTER_TESTS)/test_milter $(BUILD)/whybounced'
 
-.PHONY: check-milter
+.PHONY: check-milter check-sanitized check-threads threads-programs

@@ -448,13 +448,19 @@ reload_in_mail(void)
 	milter_client_free(c);
 }
 
-#define BUSY 8
+#define BUSY 64
+#define BUSY_MAILS 8
 
-/* A thread that sends mails; each must be annotated in one way or other. */
+/* A mail that threads send, and the two ways in which it may come out. */
+struct busy_mail {
+	struct milter_message mail, wants[2];
+};
+
+/* A thread that sends one mail over and over. */
 struct busy {
 	pthread_t thread;
 	atomic_bool *stop;
-	const struct milter_message *mail, *wants;	/* two of these */
+	const struct busy_mail *mail;
 	int seen[2];
 	char fault[256];
 };
@@ -474,12 +480,12 @@ send_busily(struct busy *busy, struct milter_client *c)
 		struct milter_message out;
 		int which = 0;
 
-		what = deliver_fault(c, &env, busy->mail, &out);
+		what = deliver_fault(c, &env, &busy->mail->mail, &out);
 		if (what != NULL)
 			break;
-		if (mail_fault(&out, &busy->wants[0]) != NULL) {
+		if (mail_fault(&out, &busy->mail->wants[0]) != NULL) {
 			which = 1;
-			what = mail_fault(&out, &busy->wants[1]);
+			what = mail_fault(&out, &busy->mail->wants[1]);
 		}
 		busy->seen[which]++;
 		milter_message_release(&out);
@@ -501,30 +507,61 @@ run_busy(void *argument)
 	return NULL;
 }
 
+/* Reads the mails, and asks what they become with either settings. */
 static void
-reload_under_load(void)
+busy_mails_read(struct busy_mail *mails, char settings[2][400])
 {
-	static const char *const settings[] = { "", "language = \"cs\"\n" };
-	/* Threads still use all this when the test fails at once. */
-	static struct milter_message mail, wants[2];
-	static struct busy busy[BUSY];
-	static atomic_bool stop;
+	static const char *const names[BUSY_MAILS] = {
+		"postfix-unknown", "postfix-several", "yahoo", "html-only",
+		"exchange-2016", "exim-delayed", "not-ordinary",
+		"encoded-iso-2022-jp"
+	};
 	struct milter_envelope env;
-	const char *what = "";
-	int seen[2] = { 0, 0 };
 
 	envelope_init(&env);
-	mail_read(&mail, "postfix-unknown");
-	for (size_t i = 0; i < 2; i++) {
-		with_settings(settings[i]);
-		filter_mail(&wants[i], &mail, &env);
+	for (size_t i = 0; i < BUSY_MAILS; i++)
+		mail_read(&mails[i].mail, names[i]);
+	for (size_t k = 0; k < 2; k++) {
+		with_settings(settings[k]);
+		for (size_t i = 0; i < BUSY_MAILS; i++)
+			filter_mail(&mails[i].wants[k], &mails[i].mail, &env);
 	}
-	for (size_t i = 0; i < BUSY; i++) {
-		busy[i] = (struct busy){ .stop = &stop, .mail = &mail,
-		    .wants = wants };
-		assert_int_equal(pthread_create(&busy[i].thread, NULL,
-		    run_busy, &busy[i]), 0);
+}
+
+static void
+busy_mails_release(struct busy_mail *mails)
+{
+	for (size_t i = 0; i < BUSY_MAILS; i++) {
+		milter_message_release(&mails[i].mail);
+		milter_message_release(&mails[i].wants[0]);
+		milter_message_release(&mails[i].wants[1]);
 	}
+}
+
+/* Two settings with a rule of their own and metrics: all that is shared. */
+static void
+busy_settings(char settings[2][400])
+{
+	static const char *const languages[] = { "en", "cs" };
+	char rules[128];
+	FILE *file;
+
+	snprintf(rules, sizeof rules, "%s/own.conf", suite.daemon.folder);
+	file = fopen(rules, "w");
+	assert_non_null(file);
+	fputs("rule own {\n    text = 'badge (has )?expired'\n"
+	    "    cause = policy-refusal\n"
+	    "    example = \"550 Your badge has expired\"\n}\n", file);
+	assert_int_equal(fclose(file), 0);
+	for (size_t i = 0; i < 2; i++)
+		snprintf(settings[i], 400, "language = \"%s\"\n"
+		    "rules = \"%s\"\nmetrics_file = \"%s/metrics\"\n",
+		    languages[i], rules, suite.daemon.folder);
+}
+
+static void
+reload_often(char settings[2][400])
+{
 	for (int i = 0; i < 30; i++) {
 		if (i % 3 == 2)
 			assert_false(daemon_reload(&suite.daemon,
@@ -533,10 +570,32 @@ reload_under_load(void)
 			with_settings(settings[i % 3]);
 	}
 	/* More at once than can be taken one by one. */
-	daemon_set(&suite.daemon, "");
+	daemon_set(&suite.daemon, settings[0]);
 	for (int i = 0; i < 200; i++)
 		kill(suite.daemon.pid, SIGUSR1);
 	pause_ms(200);
+}
+
+static void
+reload_under_load(void)
+{
+	/* Threads still use all this when the test fails at once. */
+	static struct busy_mail mails[BUSY_MAILS];
+	static struct busy busy[BUSY];
+	static atomic_bool stop;
+	char settings[2][400];
+	const char *what = "";
+	int seen[2] = { 0, 0 };
+
+	busy_settings(settings);
+	busy_mails_read(mails, settings);
+	for (size_t i = 0; i < BUSY; i++) {
+		busy[i] = (struct busy){ .stop = &stop,
+		    .mail = &mails[i % BUSY_MAILS] };
+		assert_int_equal(pthread_create(&busy[i].thread, NULL,
+		    run_busy, &busy[i]), 0);
+	}
+	reload_often(settings);
 	atomic_store(&stop, true);
 	for (size_t i = 0; i < BUSY; i++) {
 		pthread_join(busy[i].thread, NULL);
@@ -548,9 +607,7 @@ reload_under_load(void)
 	if (what[0] != '\0')
 		fail_msg("%s", what);
 	assert_true(seen[0] > 0 && seen[1] > 0);
-	milter_message_release(&mail);
-	milter_message_release(&wants[0]);
-	milter_message_release(&wants[1]);
+	busy_mails_release(mails);
 }
 
 /*
@@ -825,7 +882,7 @@ const struct test operation_tests[] = {
 	{ "reload: settings that cannot be read", lost_settings },
 	{ "reload: a mail keeps the settings it began with",
 	    reload_in_mail },
-	{ "reload: good and bad settings while mails run",
+	{ "reload: good and bad settings under 64 connections",
 	    reload_under_load },
 	{ "start: not with faulty settings", bad_starts },
 	{ "start: not as root without a user", refuses_root },
