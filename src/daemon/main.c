@@ -60,8 +60,8 @@ load(void)
 static bool
 rehearse(void)
 {
-#ifdef __SANITIZE_ADDRESS__
-	/* Its allocator stays locked in a child, if a thread had it at fork(). */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	/* Their allocators stay locked in a child if a thread was in them. */
 	return true;
 #else
 	int status;
