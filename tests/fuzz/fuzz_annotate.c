@@ -19,8 +19,8 @@ enum {
 };
 
 static const struct limits small_limits = {
-	.message = 3000, .header = 600, .fields = 12, .parts = 6,
-	.depth = 3, .text = 400, .recipients = 3
+	.message = 3000, .header = 600, .fields = 12, .type = 100, .parts = 6,
+	.depth = 3, .text = 400, .lines = 9, .recipients = 3
 };
 
 /* One run over one mail. */

@@ -91,7 +91,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct limits small = {
-		.message = 4096, .header = 256, .fields = 5, .parts = 7,
+		.message = 4096, .header = 256, .fields = 5, .type = 60, .parts = 7,
 		.depth = 3, .text = 100, .recipients = 3
 	};
 	struct span bytes = fuzz_input(data, size);

@@ -400,6 +400,8 @@ drive_field(SMFICTX *ctx, struct span name, struct span value)
 {
 	char *name_copy, *value_copy;
 
+	/* Mail servers leave out blanks before the colon. */
+	name = span_trim(name);
 	if (name.len == 0)
 		return;
 	if (value.len > 0 && value.p[0] == ' ')
