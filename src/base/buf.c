@@ -10,21 +10,22 @@ buf_init(struct buf *buf, struct arena *arena)
 	*buf = (struct buf){ .arena = arena };
 }
 
+#define SMALLEST 64
+
 void
 buf_reserve(struct buf *buf, size_t len)
 {
-	size_t capacity = buf->capacity > 0 ? buf->capacity : 64;
+	size_t capacity = buf->capacity > 0 ? buf->capacity * 2 : SMALLEST;
 	char *p;
 
 	if (buf->failed || len <= buf->capacity - buf->len)
 		return;
-	while (capacity - buf->len < len) {
-		if (capacity > SIZE_MAX / 4) {
-			buf->failed = true;
-			return;
-		}
-		capacity *= 2;
+	if (len > SIZE_MAX / 4 || capacity > SIZE_MAX / 4) {
+		buf->failed = true;
+		return;
 	}
+	if (capacity - buf->len < len)
+		capacity = buf->len + len;
 	p = arena_grow(buf->arena, buf->p, buf->capacity, capacity);
 	if (p == NULL) {
 		buf->failed = true;

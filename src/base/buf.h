@@ -32,7 +32,8 @@ void buf_add_number(struct buf *buf, unsigned long number);
  * beyond U+10FFFF). */
 void buf_add_codepoint(struct buf *buf, unsigned long codepoint);
 
-/* Makes room for len more bytes now, to spare growing later. */
+/* Makes room for len more bytes now, to spare growing later; a lot of them in
+ * an empty buffer is just as many. */
 void buf_reserve(struct buf *buf, size_t len);
 
 /* Append bytes, a span, a C string, one byte; here because they are called

@@ -84,8 +84,8 @@ is_answer(struct span subject)
 enum header_verdict
 detect_header(const struct header_list *headers, struct arena *arena)
 {
-	struct span type = header_parameter(arena,
-	    header_value(headers, "Content-Type"), "report-type");
+	struct span type = header_parameter(arena, span_first(header_value(
+	    headers, "Content-Type"), DETECT_TYPE), "report-type");
 	struct span subject = encoded_words_decode(arena,
 	    span_first(header_value(headers, "Subject"), DETECT_SUBJECT));
 

@@ -17,8 +17,9 @@
  */
 bool detect_sender(struct span sender);
 
-/* Bytes of a subject that are looked at. */
+/* Bytes of a subject and of a Content-Type that are looked at. */
 #define DETECT_SUBJECT ((size_t)1000)
+#define DETECT_TYPE ((size_t)4000)
 
 /* What header fields alone tell. */
 enum header_verdict {

@@ -54,6 +54,17 @@ notice_text(const struct reading *reading)
 	return SPAN("");
 }
 
+/* The first lines of a text: each costs, however short it is. */
+static struct span
+first_lines(struct span text, size_t lines)
+{
+	struct span rest = text, line;
+
+	while (lines-- > 0 && span_next_line(&rest, &line))
+		;
+	return span_first(text, text.len - rest.len);
+}
+
 /* Is it text to be read, not a file that somebody attached? */
 static bool
 is_shown_text(const struct part *part)
@@ -230,6 +241,7 @@ read_words(const struct reading *reading, struct span text,
 
 	if (reading->preface != NULL)
 		text = reading->preface->cut(reading->preface->context, text);
+	text = first_lines(text, reading->limits->lines);
 	if (report->n == 0)
 		read_fields_in_text(reading, text);
 	if (is_complete(report))

@@ -92,8 +92,7 @@ without_nul(const struct message *message, struct span value)
 static struct span
 utf8_content_type(const struct message *message, const struct part *leaf)
 {
-	struct span old = without_nul(message, header_uncomment(
-	    message->arena, header_value(&leaf->headers, "Content-Type")));
+	struct span old = without_nul(message, leaf->content_type);
 	size_t start = 0, end;
 	struct buf out;
 
@@ -141,11 +140,10 @@ decode(const struct message *message, const struct part *leaf)
 	struct decoded decoded;
 	unsigned flags;
 
-	decoded.text = charset_to_utf8(message->arena, charset,
+	decoded.text = charset_to_utf8_exact(message->arena, charset,
 	    encoding_decode(message->arena, leaf->encoding, leaf->body),
 	    &flags);
 	decoded.whole = decoded.text.p != NULL &&
-	    !(flags & CHARSET_REPLACED) &&
 	    (!(flags & CHARSET_GUESSED) || charset.len == 0);
 	return decoded;
 }

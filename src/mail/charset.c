@@ -207,27 +207,63 @@ charset_extends_ascii(struct span charset)
 #define REPLACEMENT "\357\277\275"	/* U+FFFD */
 #define ESCAPE '\033'		/* begins other characters in ISO-2022 */
 
+/* How a conversion is to be done, and what it had to do. */
+struct conversion {
+	struct arena *arena;
+	unsigned flags;
+	bool exact;		/* give up where something would be replaced */
+};
+
+/* Returns the length of the valid UTF-8 at the beginning of text. */
+static size_t
+valid_length(struct span text)
+{
+	const uint8_t *bad = u8_check((const uint8_t *)text.p, text.len);
+
+	return bad == NULL ? text.len : (size_t)((const char *)bad - text.p);
+}
+
+static size_t
+count_invalid(struct span text)
+{
+	size_t n = 0;
+
+	while (text.len > 0) {
+		text = span_from(text, valid_length(text));
+		if (text.len > 0) {
+			text = span_from(text, 1);
+			n++;
+		}
+	}
+	return n;
+}
+
 /* Text that claims to be UTF-8: what is not becomes U+FFFD. */
 static struct span
-repair_utf8(struct arena *arena, struct span text, unsigned *flags)
+repair_utf8(struct conversion *conversion, struct span text)
 {
+	size_t good, invalid = count_invalid(text);
 	struct buf out;
-	size_t good;
 
-	if (charset_is_utf8(text))
+	if (invalid == 0)
 		return text;
-	*flags |= CHARSET_REPLACED;
-	buf_init(&out, arena);
+	conversion->flags |= CHARSET_REPLACED;
+	if (conversion->exact)
+		return SPAN_ABSENT;
+	buf_init(&out, conversion->arena);
+	buf_reserve(&out, text.len + invalid * (sizeof(REPLACEMENT) - 2));
+	if (out.failed)
+		return SPAN_ABSENT;
+	/* In a room that is just large enough. */
 	while (text.len > 0) {
-		const uint8_t *bad = u8_check((const uint8_t *)text.p,
-		    text.len);
-
-		good = bad == NULL ? text.len :
-		    (size_t)((const char *)bad - text.p);
-		buf_add(&out, text.p, good);
+		good = valid_length(text);
+		memcpy(out.p + out.len, text.p, good);
+		out.len += good;
 		text = span_from(text, good);
 		if (text.len > 0) {
-			buf_add_string(&out, REPLACEMENT);
+			memcpy(out.p + out.len, REPLACEMENT,
+			    sizeof(REPLACEMENT) - 1);
+			out.len += sizeof(REPLACEMENT) - 1;
 			text = span_from(text, 1);
 		}
 	}
@@ -238,27 +274,31 @@ repair_utf8(struct arena *arena, struct span text, unsigned *flags)
 static void
 flush(iconv_t cd, struct buf *out)
 {
-	char *next;
-	size_t room;
+	for (int i = 0; i < 2 && !out->failed; i++) {
+		char *next = out->p + out->len;
+		size_t room = out->capacity - out->len;
+		size_t result = iconv(cd, NULL, NULL, &next, &room);
 
-	buf_reserve(out, 16);
-	if (out->failed)
-		return;
-	next = out->p + out->len;
-	room = out->capacity - out->len;
-	iconv(cd, NULL, NULL, &next, &room);
-	out->len = (size_t)(next - out->p);
+		out->len = (size_t)(next - out->p);
+		if (result != (size_t)-1 || errno != E2BIG)
+			break;
+		buf_reserve(out, 16);
+	}
 }
 
+/* Text with more than so many bytes that its charset has not is in another:
+ * for each of them iconv() must be called anew, so the rest stays. */
+#define MOST_REPLACED 1000
+
 static struct span
-convert(struct arena *arena, iconv_t cd, struct span text, unsigned *flags)
+convert(struct conversion *conversion, iconv_t cd, struct span text)
 {
 	char *in = (char *)(uintptr_t)text.p;	/* iconv() wants no const */
-	size_t in_left = text.len;
+	size_t in_left = text.len, replaced = 0;
 	struct buf out;
 
-	buf_init(&out, arena);
-	buf_reserve(&out, text.len + text.len / 2 + 16);
+	buf_init(&out, conversion->arena);
+	buf_reserve(&out, text.len + text.len / 2 + 4);
 	while (in_left > 0 && !out.failed) {
 		char *next = out.p + out.len;
 		size_t room = out.capacity - out.len;
@@ -273,7 +313,13 @@ convert(struct arena *arena, iconv_t cd, struct span text, unsigned *flags)
 			buf_reserve(&out, out.capacity);
 			continue;
 		}
-		*flags |= CHARSET_REPLACED;
+		conversion->flags |= CHARSET_REPLACED;
+		if (conversion->exact)
+			return SPAN_ABSENT;
+		if (replaced++ == MOST_REPLACED) {
+			buf_add(&out, in, in_left);
+			break;
+		}
 		buf_add_string(&out, REPLACEMENT);
 		in++;
 		in_left--;
@@ -284,46 +330,64 @@ convert(struct arena *arena, iconv_t cd, struct span text, unsigned *flags)
 
 /* iconv's UTF-7 passes surrogates of its own making: check what it wrote. */
 static struct span
-convert_named(struct arena *arena, const char *name, struct span text,
-    unsigned *flags)
+convert_named(struct conversion *conversion, const char *name,
+    struct span text)
 {
 	iconv_t cd = iconv_open("UTF-8", name);
 	struct span out;
 
 	if (cd == (iconv_t)-1) {
-		*flags |= CHARSET_GUESSED;
-		return repair_utf8(arena, text, flags);
+		conversion->flags |= CHARSET_GUESSED;
+		return repair_utf8(conversion, text);
 	}
-	out = convert(arena, cd, text, flags);
+	out = convert(conversion, cd, text);
 	iconv_close(cd);
 	if (out.p == NULL)
 		return out;
-	return repair_utf8(arena, out, flags);
+	return repair_utf8(conversion, out);
+}
+
+static struct span
+to_utf8(struct conversion *conversion, struct span charset, struct span text)
+{
+	const struct charset *known = find_charset(charset);
+
+	if (text.p == NULL || (charset_extends_ascii(charset) &&
+	    charset_is_ascii(text) &&
+	    span_find_char(text, ESCAPE) == SPAN_NONE))
+		return text;
+	if (known != NULL && known->iconv_name == utf_8)
+		return repair_utf8(conversion, text);
+	if (known != NULL && known->iconv_name != NULL)
+		return convert_named(conversion, known->iconv_name, text);
+	if (known == NULL && charset.len > 0 && (!charset_is_ascii(text) ||
+	    span_find_char(text, ESCAPE) != SPAN_NONE))
+		conversion->flags |= CHARSET_GUESSED;
+	if (charset_is_utf8(text))
+		return text;
+	conversion->flags |= CHARSET_GUESSED;
+	return convert_named(conversion, "WINDOWS-1252", text);
 }
 
 struct span
 charset_to_utf8(struct arena *arena, struct span charset, struct span text,
     unsigned *flags)
 {
-	const struct charset *known = find_charset(charset);
-	unsigned ignored;
+	struct conversion conversion = { .arena = arena };
 
-	if (flags == NULL)
-		flags = &ignored;
-	*flags = 0;
-	if (text.p == NULL || (charset_extends_ascii(charset) &&
-	    charset_is_ascii(text) &&
-	    span_find_char(text, ESCAPE) == SPAN_NONE))
-		return text;
-	if (known != NULL && known->iconv_name == utf_8)
-		return repair_utf8(arena, text, flags);
-	if (known != NULL && known->iconv_name != NULL)
-		return convert_named(arena, known->iconv_name, text, flags);
-	if (known == NULL && charset.len > 0 && (!charset_is_ascii(text) ||
-	    span_find_char(text, ESCAPE) != SPAN_NONE))
-		*flags |= CHARSET_GUESSED;
-	if (charset_is_utf8(text))
-		return text;
-	*flags |= CHARSET_GUESSED;
-	return convert_named(arena, "WINDOWS-1252", text, flags);
+	text = to_utf8(&conversion, charset, text);
+	if (flags != NULL)
+		*flags = conversion.flags;
+	return text;
+}
+
+struct span
+charset_to_utf8_exact(struct arena *arena, struct span charset,
+    struct span text, unsigned *flags)
+{
+	struct conversion conversion = { .arena = arena, .exact = true };
+
+	text = to_utf8(&conversion, charset, text);
+	*flags = conversion.flags;
+	return text;
 }

@@ -21,9 +21,17 @@ enum {
  * Returns text as valid UTF-8. An absent or unknown charset is taken for
  * UTF-8 where the bytes are valid, else for windows-1252. Costs no copy where
  * the text is ASCII or valid UTF-8 already. *flags, if not NULL, gets the
- * flags above. Absent if the arena failed.
+ * flags above. Absent if the arena failed. Where there are very many bytes
+ * that are no text in the charset, only the first of them are replaced one by
+ * one; what follows is taken for UTF-8.
  */
 struct span charset_to_utf8(struct arena *arena, struct span charset,
+    struct span text, unsigned *flags);
+
+/*
+ * The same, but absent with CHARSET_REPLACED where any byte is no text.
+ */
+struct span charset_to_utf8_exact(struct arena *arena, struct span charset,
     struct span text, unsigned *flags);
 
 /*

@@ -397,6 +397,7 @@ encoded_words_decode(struct arena *arena, struct span value)
 	buf_init(&out, arena);
 	run.out = &out;
 	buf_init(&run.bytes, arena);
+	buf_reserve(&run.bytes, value.len);
 	while (value.len > 0) {
 		if (value.p[0] == '=' &&
 		    (len = encoded_word_at(value, &word)) > 0) {

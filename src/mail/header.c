@@ -137,6 +137,7 @@ header_unfold(struct arena *arena, struct span value)
 	if (span_find_char(value, '\n') == SPAN_NONE)
 		return value;
 	buf_init(&out, arena);
+	buf_reserve(&out, value.len);
 	rest = value;
 	while (span_next_line(&rest, &line)) {
 		line = span_trim(line);
@@ -186,6 +187,7 @@ header_uncomment(struct arena *arena, struct span value)
 	if (span_find_char(value, '(') == SPAN_NONE)
 		return value;
 	buf_init(&out, arena);
+	buf_reserve(&out, value.len);
 	while (i < value.len) {
 		if (value.p[i] == '(') {
 			i = comment_end(value, i);
@@ -208,16 +210,21 @@ parameter_end(struct span s, size_t i)
 }
 
 struct span
-header_main_value(struct arena *arena, struct span value)
+value_main(struct span value)
 {
 	size_t len = 0;
 
-	value = header_uncomment(arena, value);
 	/* Some forget the ';' before the parameters. */
 	while (len < value.len && value.p[len] != ';' &&
 	    !ascii_is_space(value.p[len]))
 		len++;
 	return span_first(value, len);
+}
+
+struct span
+header_main_value(struct arena *arena, struct span value)
+{
+	return value_main(header_uncomment(arena, value));
 }
 
 /* Undoes the quotes of a quoted string; anything else stays. */
@@ -261,18 +268,47 @@ struct section {
 	struct span value;
 };
 
-/* Finds section number (-1: the plain one) of the parameter. */
-static struct section
-find_section(struct arena *arena, struct span value, struct span name,
-    int number)
+/* RFC 2231 sets no bound; this many pieces are more than any value needs. */
+#define PIECES 100
+
+struct sections {
+	struct section whole;		/* name or name* */
+	struct section pieces[PIECES];	/* name*N or name*N* */
+};
+
+/* Returns where the section goes whose key ends so: "", "*0" to "*99". */
+static struct section *
+section_place(struct sections *sections, struct span key)
 {
-	struct section section = { false, false, SPAN_ABSENT };
+	size_t number = 0;
+
+	if (key.len == 0)
+		return &sections->whole;
+	if (key.p[0] != '*' || key.len < 2 || key.len > 3 ||
+	    (key.len == 3 && key.p[1] == '0'))
+		return NULL;
+	for (size_t i = 1; i < key.len; i++) {
+		if (!ascii_is_digit(key.p[i]))
+			return NULL;
+		number = number * 10 + (size_t)(key.p[i] - '0');
+	}
+	return &sections->pieces[number];
+}
+
+/* Finds all sections of the parameter; the first of each counts. */
+static void
+find_sections(struct sections *sections, struct span value,
+    struct span name)
+{
 	size_t at = parameter_end(value, 0);
 
-	while (at < value.len && !section.found) {
+	*sections = (struct sections){ .whole = { .found = false } };
+	while (at < value.len) {
 		size_t end = parameter_end(value, at + 1);
 		struct span item = { value.p + at + 1, end - at - 1 };
 		size_t equals = span_find_char(item, '=');
+		struct section *section;
+		bool encoded;
 		struct span key;
 
 		at = end;
@@ -282,23 +318,13 @@ find_section(struct arena *arena, struct span value, struct span name,
 		if (!span_starts_nocase(key, name))
 			continue;
 		key = span_from(key, name.len);
-		section.value = span_trim(span_from(item, equals + 1));
-		if (key.len > 0 && key.p[key.len - 1] == '*') {
-			section.encoded = true;
-			key.len--;
-		}
-		if (number < 0)
-			section.found = key.len == 0;
-		else
-			section.found = key.len == 2 && key.p[0] == '*' &&
-			    key.p[1] == '0' + number;
-		if (!section.found)
-			section.encoded = false;
+		encoded = key.len > 0 && key.p[key.len - 1] == '*';
+		section = section_place(sections, span_first(key, key.len -
+		    encoded));
+		if (section != NULL && !section->found)
+			*section = (struct section){ true, encoded,
+			    span_trim(span_from(item, equals + 1)) };
 	}
-	/* Some quote what is percent-encoded, too. */
-	if (section.found)
-		section.value = unquote(arena, section.value);
-	return section;
 }
 
 /* Cuts "charset'language'" off an RFC 2231 value; returns the charset. */
@@ -319,35 +345,45 @@ cut_charset(struct span *value)
 	return charset;
 }
 
+/* Appends what a section says; the first one names the charset. */
+static void
+add_section(struct buf *out, struct section section, struct span *charset)
+{
+	/* Some quote what is percent-encoded, too. */
+	struct span value = unquote(out->arena, section.value);
+
+	if (section.encoded && charset != NULL)
+		*charset = cut_charset(&value);
+	if (section.encoded)
+		add_percent_decoded(out, value);
+	else
+		buf_add_span(out, value);
+}
+
+struct span
+value_parameter(struct arena *arena, struct span value, const char *name)
+{
+	struct span charset = SPAN_ABSENT;
+	struct sections sections;
+	struct buf out;
+
+	find_sections(&sections, value, span_of(name));
+	if (sections.whole.found && !sections.whole.encoded)
+		return unquote(arena, sections.whole.value);
+	buf_init(&out, arena);
+	if (sections.whole.found)
+		add_section(&out, sections.whole, &charset);
+	for (size_t i = 0; i < PIECES && !sections.whole.found &&
+	    sections.pieces[i].found; i++)
+		add_section(&out, sections.pieces[i], i == 0 ? &charset :
+		    NULL);
+	if (out.len == 0 && !sections.whole.found)
+		return SPAN_ABSENT;
+	return charset_to_utf8(arena, charset, buf_span(&out), NULL);
+}
+
 struct span
 header_parameter(struct arena *arena, struct span value, const char *name)
 {
-	struct span wanted = span_of(name), charset = SPAN_ABSENT;
-	struct section section;
-	struct buf out;
-
-	value = header_uncomment(arena, value);
-	section = find_section(arena, value, wanted, -1);
-	if (section.found && !section.encoded)
-		return section.value;
-	buf_init(&out, arena);
-	if (section.found) {
-		charset = cut_charset(&section.value);
-		add_percent_decoded(&out, section.value);
-		return charset_to_utf8(arena, charset, buf_span(&out), NULL);
-	}
-	for (int number = 0; number < 10; number++) {
-		section = find_section(arena, value, wanted, number);
-		if (!section.found)
-			break;
-		if (number == 0 && section.encoded)
-			charset = cut_charset(&section.value);
-		if (section.encoded)
-			add_percent_decoded(&out, section.value);
-		else
-			buf_add_span(&out, section.value);
-	}
-	if (out.len == 0)
-		return SPAN_ABSENT;
-	return charset_to_utf8(arena, charset, buf_span(&out), NULL);
+	return value_parameter(arena, header_uncomment(arena, value), name);
 }

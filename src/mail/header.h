@@ -91,4 +91,12 @@ struct span header_main_value(struct arena *arena, struct span value);
 struct span header_parameter(struct arena *arena, struct span value,
     const char *name);
 
+/*
+ * The same two for a value that header_uncomment() returned: where several
+ * things are asked of one field, it need not be copied for each.
+ */
+struct span value_main(struct span value);
+struct span value_parameter(struct arena *arena, struct span value,
+    const char *name);
+
 #endif

@@ -194,13 +194,18 @@ read_header(struct parser *parser, struct part *part)
 	if (flags & HEADER_OVERFLOW)
 		parser->message->flags |= MESSAGE_OVERFLOW;
 	type = header_value(&part->headers, "Content-Type");
-	part->type = header_main_value(arena, type);
+	if (type.len > parser->limits->type) {
+		parser->message->flags |= MESSAGE_OVERFLOW;
+		type = SPAN_ABSENT;
+	}
+	part->content_type = header_uncomment(arena, type);
+	part->type = value_main(part->content_type);
 	part->doubtful = is_doubtful(part);
 	part->encoding = encoding_of(arena, header_value(&part->headers,
 	    "Content-Transfer-Encoding"));
 	if (!part_is_multipart(part))
 		return;
-	boundary = header_parameter(arena, type, "boundary");
+	boundary = value_parameter(arena, part->content_type, "boundary");
 	/* RFC 2046 allows 70 characters; an empty one delimits nothing. */
 	if (boundary.len == 0 || boundary.len > 998)
 		return;
@@ -359,8 +364,7 @@ part_find(const struct part *part, const char *type)
 struct span
 part_parameter(struct arena *arena, const struct part *part, const char *name)
 {
-	return header_parameter(arena,
-	    header_value(&part->headers, "Content-Type"), name);
+	return value_parameter(arena, part->content_type, name);
 }
 
 struct span

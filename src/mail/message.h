@@ -21,6 +21,7 @@ struct part {
 	struct part *first_child;	/* NULL for a leaf */
 	struct part *next;		/* the next child of the same parent */
 	struct header_list headers;
+	struct span content_type;	/* without folds and comments */
 	struct span type;	/* "text/plain", in the case it was written */
 	struct span boundary;	/* of a multipart, else absent */
 	enum encoding encoding;

@@ -259,6 +259,20 @@ class Bench:
             b'Return-Path: <>\nSubject: Undeliverable\n\n' + fill(b'@'))
         yield 'tags', (
             b'Return-Path: <>\nContent-Type: text/html\n\n' + fill(b'<a "'))
+        subject = b'Return-Path: <>\nSubject: Undeliverable mail\n'
+        notice = b'Your message could not be delivered to <a@example.com>\n'
+        for charset in b'iso-2022-jp', b'utf-8', b'gb18030', b'windows-1252':
+            yield charset.decode() + ' of bytes 255', (
+                subject + b'Content-Type: text/plain; charset=' + charset +
+                b'\n\n' + notice + fill(b'\xff'))
+        yield 'a Content-Type of folds', (
+            subject + b'Content-Type: text/plain' + fill(b'\n ;')[:500000] +
+            b'\n\n' + notice + fill(b'x\n')[:500000])
+        yield 'encoded words of bytes 255', (
+            b'Return-Path: <>\nSubject: ' + fill(b'=?\xff') + b'\n\n' +
+            notice)
+        yield 'returned encoded words', self.bounce_of(
+            size, b'Subject: ' + fill(b'=?x?q?\xff?= =?y?q?\xff?=') + b'\n\n')
 
     def sizes(self):
         print('large and hostile mails (time without start-up)')

@@ -335,6 +335,78 @@ test_no_copy_of_ascii(void **state)
 	    NULL).p, text.p);
 }
 
+static void
+test_exact(void **state)
+{
+	unsigned flags;
+
+	(void)state;
+	assert_span(charset_to_utf8_exact(&arena, SPAN("iso-8859-2"),
+	    SPAN("\271"), &flags), "\305\241");
+	assert_int_equal(flags, 0);
+	assert_span(charset_to_utf8_exact(&arena, SPAN_ABSENT,
+	    SPAN("\344"), &flags), "\303\244");
+	assert_int_equal(flags, CHARSET_GUESSED);
+	assert_absent(charset_to_utf8_exact(&arena, SPAN("utf-8"),
+	    SPAN("a\377"), &flags));
+	assert_int_equal(flags, CHARSET_REPLACED);
+	assert_absent(charset_to_utf8_exact(&arena, SPAN("iso-2022-jp"),
+	    SPAN("a\377"), &flags));
+	assert_int_equal(flags, CHARSET_REPLACED);
+}
+
+/* Text that is hardly in its charset costs little more than any other. */
+static void
+test_many_replaced(void **state)
+{
+	static const char *const names[] = {
+		"iso-2022-jp", "utf-8", "shift_jis", "euc-kr", "utf-7",
+		"gb18030", "big5", "iso-2022-kr"
+	};
+	const size_t len = (size_t)1 << 20;
+	struct arena input;
+	struct span text, out;
+	unsigned flags;
+
+	(void)state;
+	arena_init(&input, len * 2);
+	text = hostile_repeat(&input, SPAN("\377"), len);
+	for (size_t i = 0; i < COUNT(names); i++) {
+		arena_release(&arena);
+		out = charset_to_utf8(&arena, span_of(names[i]), text,
+		    &flags);
+		assert_true(charset_is_utf8(out));
+		assert_true(flags & CHARSET_REPLACED);
+		/* Each byte becomes the three of U+FFFD. */
+		assert_true(arena.used <= 6 * len);
+		arena_release(&arena);
+		assert_absent(charset_to_utf8_exact(&arena,
+		    span_of(names[i]), text, &flags));
+		assert_true(arena.used <= 2 * len);
+	}
+	arena_release(&input);
+}
+
+/* Below, at and above the number that is replaced one by one. */
+static void
+test_most_replaced(void **state)
+{
+	char text[1100], want[3300];
+
+	(void)state;
+	for (size_t n = 999; n <= 1001; n++) {
+		memset(text, 0xff, n);
+		strcpy(text + n, "\303\244");
+		want[0] = '\0';
+		for (size_t i = 0; i < n + (n < 1000 ? 2 : 0); i++)
+			strcat(want, "\357\277\275");
+		if (n >= 1000)
+			strcat(want, "\303\244");
+		assert_span(charset_to_utf8(&arena, SPAN("iso-2022-jp"),
+		    span_of(text), NULL), want);
+	}
+}
+
 int
 main(void)
 {
@@ -352,6 +424,9 @@ main(void)
 		cmocka_unit_test(test_bad_byte_in_named_utf8),
 		cmocka_unit_test(test_no_copy_of_ascii),
 		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_many_replaced),
+		cmocka_unit_test(test_most_replaced),
 	};
 
 	arena_init(&arena, (size_t)16 << 20);

@@ -536,6 +536,39 @@ test_character_over_two_words(void **state)
 	    SPAN("=?utf-8?q?=C3?= =?utf-8?q?=A1?=")), "\303\241");
 }
 
+/* Words that are none, or of another charset each, cost little memory. */
+static void
+test_words_memory(void **state)
+{
+	static const struct {
+		struct span unit;
+		size_t times;		/* the length of the value */
+	} cases[] = {
+		{ SPAN_INIT("=?\377"), 4 },
+		{ SPAN_INIT("\377=?"), 4 },
+		{ SPAN_INIT("=?"), 4 },
+		{ SPAN_INIT("=?a?q?"), 4 },
+		{ SPAN_INIT("=?utf-8?q?=FF?="), 4 },
+		{ SPAN_INIT("=?utf-8?b?/w==?="), 8 },
+		/* Each word is converted by itself. */
+		{ SPAN_INIT("=?iso-8859-2?q?=FF?==?utf-8?q?a?="), 8 },
+		{ SPAN_INIT("=?x?q?\377?==?y?q?\377?="), 10 },
+	};
+	const size_t len = 100000;
+	struct arena input;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		arena_init(&input, len * 2);
+		arena_release(&arena);
+		encoded_words_decode(&arena, hostile_repeat(&input,
+		    cases[i].unit, len));
+		if (arena.used > cases[i].times * len)
+			fail_msg("case %zu: %zu", i, arena.used);
+		arena_release(&input);
+	}
+}
+
 int
 main(void)
 {
@@ -558,6 +591,7 @@ main(void)
 		cmocka_unit_test(test_words_hold_no_line_end),
 		cmocka_unit_test(test_character_over_two_words),
 		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_words_memory),
 	};
 
 	arena_init(&arena, (size_t)64 << 20);

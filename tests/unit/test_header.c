@@ -376,6 +376,9 @@ test_parameter_encoded(void **state)
 		{ "a/b; name*x=c", NULL },
 		{ "a/b; name**=c", NULL },
 		{ "a/b; name*0*0=c", NULL },
+		{ "a/b; name*0=c; name*01=d; name*1=e", "ce" },
+		{ "a/b; name*0=c; name*=d", "d" },
+		{ "a/b; name*0=c; name*0=d", "c" },
 	};
 
 	(void)state;
@@ -387,6 +390,28 @@ test_parameter_encoded(void **state)
 			assert_span(value, cases[i].parameter);
 		else
 			assert_absent(value);
+	}
+}
+
+/* As many pieces as there are places, in any order; then no more. */
+static void
+test_parameter_in_pieces(void **state)
+{
+	char text[4000], want[400];
+	size_t len;
+
+	(void)state;
+	for (int pieces = 99; pieces <= 101; pieces++) {
+		len = (size_t)snprintf(text, sizeof(text), "a/b");
+		for (int i = pieces - 1; i >= 0; i--)
+			len += (size_t)snprintf(text + len, sizeof(text) -
+			    len, "; name*%d=%c", i, 'a' + i % 26);
+		len = 0;
+		for (int i = 0; i < pieces && i < 100; i++)
+			want[len++] = (char)('a' + i % 26);
+		want[len] = '\0';
+		assert_span(header_parameter(&arena, span_of(text), "name"),
+		    want);
 	}
 }
 
@@ -493,6 +518,7 @@ main(void)
 		cmocka_unit_test(test_limit_of_one_long_field),
 		cmocka_unit_test(test_parameter_quoted_and_encoded),
 		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_parameter_in_pieces),
 	};
 
 	arena_init(&arena, (size_t)64 << 20);

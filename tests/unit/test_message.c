@@ -849,6 +849,78 @@ test_doubtful_parts(void **state)
 	}
 }
 
+/* What the message below needs of each limit: one less is too little. */
+static void
+test_each_limit(void **state)
+{
+	static const struct span bytes =
+	    SPAN_INIT("Content-Type: multipart/mixed; boundary=b\n"
+	    "A: b\n\n--b\nContent-Type: multipart/mixed; boundary=c\n\n"
+	    "--c\n\nx\n--c--\n--b\n\ny\n--b--\n");
+	static const struct {
+		size_t limit;	/* where it stands in the limits */
+		size_t needed;
+		unsigned flag;	/* if there is less */
+	} cases[] = {
+		{ offsetof(struct limits, message), 0, MESSAGE_TRUNCATED },
+		{ offsetof(struct limits, header), 47, MESSAGE_OVERFLOW },
+		{ offsetof(struct limits, fields), 2, MESSAGE_OVERFLOW },
+		{ offsetof(struct limits, type), 28, MESSAGE_OVERFLOW },
+		{ offsetof(struct limits, parts), 4, MESSAGE_OVERFLOW },
+		{ offsetof(struct limits, depth), 2, MESSAGE_OVERFLOW },
+	};
+	struct message message;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		for (int more = -1; more <= 1; more++) {
+			struct limits limits = LIMITS_DEFAULT;
+			size_t needed = cases[i].needed > 0 ?
+			    cases[i].needed : bytes.len;
+
+			*(size_t *)(void *)((char *)&limits +
+			    cases[i].limit) = needed + (size_t)more;
+			assert_true(message_parse(&message, &arena, bytes,
+			    &limits));
+			if ((message.flags & cases[i].flag) !=
+			    (more < 0 ? cases[i].flag : 0))
+				fail_msg("limit %zu: flags %x with %+d", i,
+				    message.flags, more);
+		}
+}
+
+/* However much is asked of a Content-Type, it is unfolded once. */
+static void
+test_folds_once(void **state)
+{
+	static const struct span units[] = {
+		SPAN_INIT("\n ;"), SPAN_INIT("\n (;"), SPAN_INIT("\n ()"),
+		SPAN_INIT(";\n a*1=\""), SPAN_INIT("\n;"),
+	};
+	struct limits limits = LIMITS_DEFAULT;
+	const size_t len = 500000;
+	static const char start[] = "Content-Type: multipart/mixed";
+	struct message message;
+	struct arena input;
+
+	(void)state;
+	limits.type = len;
+	for (size_t i = 0; i < COUNT(units); i++) {
+		struct span text;
+
+		arena_init(&input, len * 2);
+		arena_release(&arena);
+		text = hostile_repeat(&input, units[i], len);
+		memcpy((char *)(uintptr_t)text.p, start, strlen(start));
+		assert_true(message_parse(&message, &arena, text, &limits));
+		for (int k = 0; k < 10; k++)
+			part_parameter(&arena, message.root, "charset");
+		if (arena.used > 3 * len)
+			fail_msg("unit %zu: %zu", i, arena.used);
+		arena_release(&input);
+	}
+}
+
 int
 main(void)
 {
@@ -880,6 +952,8 @@ main(void)
 		cmocka_unit_test(test_dashes_in_header_are_broken),
 		cmocka_unit_test(test_from_with_blank_is_a_field),
 		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_each_limit),
+		cmocka_unit_test(test_folds_once),
 	};
 
 	arena_init(&arena, (size_t)16 << 20);

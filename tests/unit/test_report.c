@@ -434,18 +434,64 @@ test_little_memory(void **state)
 static void
 test_limits(void **state)
 {
-	struct limits limits = LIMITS_DEFAULT;
 	struct message message;
 	struct report report;
 
-	limits.recipients = 1;
-	assert_true(message_parse(&message, *state, SPAN(SYSTEM REPORT NOTICE
-	    STATUS("Final-Recipient: rfc822; a@example.com\n\n"
-	    "Final-Recipient: rfc822; b@example.com\n") RETURNED), &limits));
-	assert_true(report_read(&report, &message, &unknown, NULL,
-	    &limits));
-	assert_int_equal(report.n, 1);
-	assert_true(report.flags & REPORT_OVERFLOW);
+	for (size_t most = 1; most <= 3; most++) {
+		struct limits limits = LIMITS_DEFAULT;
+
+		limits.recipients = most;
+		assert_true(message_parse(&message, *state, SPAN(SYSTEM REPORT
+		    NOTICE STATUS("Final-Recipient: rfc822; a@example.com\n\n"
+		    "Final-Recipient: rfc822; b@example.com\n") RETURNED),
+		    &limits));
+		assert_true(report_read(&report, &message, &unknown, NULL,
+		    &limits));
+		assert_int_equal(report.n, most < 2 ? most : 2);
+		assert_int_equal(report.flags & REPORT_OVERFLOW, most < 2 ?
+		    REPORT_OVERFLOW : 0);
+	}
+	/* The address stands in the sixth line of the notice. */
+	for (size_t most = 5; most <= 7; most++) {
+		struct limits limits = LIMITS_DEFAULT;
+
+		limits.lines = most;
+		assert_true(message_parse(&message, *state, SPAN(SYSTEM
+		    "Subject: Undeliverable mail\n\nThis is the mail system "
+		    "at host mail.example.org.\n\nYour message could not be "
+		    "delivered.\n\n\n<a@example.com>: 550 5.1.1 User unknown\n"),
+		    &limits));
+		assert_true(report_read(&report, &message, &unknown, NULL,
+		    &limits));
+		assert_int_equal(report.n, most < 6 ? 0 : 1);
+	}
+}
+
+/* Text that is put above a notice does not change what is read in it. */
+static void
+test_status_fields_in_the_notice(void **state)
+{
+	static const struct span notices[] = {
+		SPAN_INIT(SYSTEM "\nFinal-Recipient: rfc822; a@example.com\n"
+		    "Action: failed\n\nNot delivered: 550 no\n"),
+		SPAN_INIT(SYSTEM "\nAn explanation.\n\n"
+		    "Final-Recipient: rfc822; a@example.com\n"
+		    "Action: failed\n\nNot delivered: 550 no\n"),
+	};
+	const struct limits limits = LIMITS_DEFAULT;
+	struct message message;
+	struct report report;
+
+	for (size_t i = 0; i < COUNT(notices); i++) {
+		assert_true(message_parse(&message, *state, notices[i],
+		    &limits));
+		assert_true(report_read(&report, &message, &unknown, NULL,
+		    &limits));
+		assert_int_equal(report.kind, REPORT_PROSE);
+		assert_int_equal(report.n, 1);
+		assert_span(report.recipients[0].address, "a@example.com");
+		assert_int_equal(report.recipients[0].action, ACTION_FAILED);
+	}
 }
 
 int
@@ -478,6 +524,8 @@ main(void)
 		cmocka_unit_test(test_cut_anywhere),
 		cmocka_unit_test(test_little_memory),
 		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_status_fields_in_the_notice, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
