@@ -218,8 +218,13 @@ struct conversion {
 static size_t
 valid_length(struct span text)
 {
-	const uint8_t *bad = u8_check((const uint8_t *)text.p, text.len);
+	unsigned char first = text.len > 0 ? (unsigned char)text.p[0] : 0;
+	const uint8_t *bad;
 
+	/* No character begins so: seen at once, where many such bytes stand. */
+	if ((first >= 0x80 && first < 0xc2) || first > 0xf4)
+		return 0;
+	bad = u8_check((const uint8_t *)text.p, text.len);
 	return bad == NULL ? text.len : (size_t)((const char *)bad - text.p);
 }
 

@@ -24,6 +24,6 @@ struct limits {
 #define LIMITS_DEFAULT ((struct limits){ \
 	.message = (size_t)64 << 20, .header = 512 << 10, .fields = 2000, \
 	.type = 32 << 10, .parts = 500, .depth = 16, .text = 256 << 10, \
-	.lines = 10000, .recipients = 200 })
+	.lines = 5000, .recipients = 200 })
 
 #endif
