@@ -3,6 +3,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -20,6 +22,20 @@ log_open(const char *name, int facility, bool foreground)
 	openlog(name, LOG_PID, facility);
 }
 
+/* Does systemd's journal read our standard error? It knows who writes. */
+static bool
+is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+
+	return stream != NULL &&
+	    sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	    fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device &&
+	    st.st_ino == inode;
+}
+
 void
 log_line(enum log_level level, const char *format, ...)
 {
@@ -33,9 +49,11 @@ log_line(enum log_level level, const char *format, ...)
 	for (char *p = line; *p != '\0'; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = ' ';
-	if (to_stderr)
+	if (!to_stderr)
+		syslog(priorities[level], "%s", line);
+	else if (is_journal())
+		fprintf(stderr, "<%d>%s\n", priorities[level], line);
+	else
 		fprintf(stderr, "%s[%ld]: %s\n", program, (long)getpid(),
 		    line);
-	else
-		syslog(priorities[level], "%s", line);
 }

@@ -191,6 +191,20 @@ daemon_set(struct daemon *d, const char *more)
 	assert_int_equal(fclose(file), 0);
 }
 
+/* In the child: says that standard error is the journal. */
+static void
+claim_journal(void)
+{
+	struct stat st;
+	char stream[64];
+
+	if (fstat(2, &st) != 0)
+		_exit(126);
+	snprintf(stream, sizeof stream, "%llu:%llu",
+	    (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+}
+
 /* In the child: becomes the daemon. */
 static void __attribute__((noreturn))
 run(const struct daemon *d)
@@ -207,6 +221,9 @@ run(const struct daemon *d)
 	dup2(log, 1);
 	dup2(log, 2);
 	umask(022);
+	unsetenv("JOURNAL_STREAM");
+	if (d->journal)
+		claim_journal();
 	snprintf(options, sizeof options, "suppressions=%s/tsan", d->folder);
 	setenv("TSAN_OPTIONS", options, 1);
 	if (d->files > 0 && getrlimit(RLIMIT_NOFILE, &files) == 0) {

@@ -24,6 +24,7 @@ struct daemon {
 	const char *user;	/* as set; "" at first */
 	bool as_root;		/* start it with root's rights */
 	bool background;	/* start it without -f; needs the pid_file */
+	bool journal;		/* its log is as systemd's journal would be */
 	unsigned files;		/* that it may have open; 0: as we */
 	pid_t pid;		/* 0: it does not run */
 };

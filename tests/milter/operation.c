@@ -679,6 +679,30 @@ in_background(void)
 	daemon_destroy(&d);
 }
 
+/* The journal adds the name, the process and the time by itself. */
+static void
+journal_lines(void)
+{
+	struct daemon d;
+	char *log;
+
+	daemon_create(&d, suite.program);
+	daemon_set(&d, "nonsense = 1\n");
+	d.journal = true;
+	assert_int_equal(daemon_refuses(&d), EXIT_SETTINGS);
+	daemon_set(&d, "");
+	daemon_start(&d);
+	assert_daemon_serves(&d);
+	assert_int_equal(daemon_end(&d, SIGTERM), 0);
+	log = daemon_log(&d, 0);
+	assert_ptr_equal(strstr(log, "<3>"), log);
+	assert_non_null(strstr(log, "\n<6>whybounced "));
+	assert_non_null(strstr(log, "\n<6>whybounced ends\n"));
+	assert_null(strstr(log, "whybounced["));
+	free(log);
+	daemon_destroy(&d);
+}
+
 /* After a crash the socket is still there. */
 static void
 stale_socket(void)
@@ -872,6 +896,7 @@ inet_socket(void)
 
 const struct test operation_tests[] = {
 	{ "log: what became of a bounce, in one line", log_lines },
+	{ "log: without our name where the journal reads it", journal_lines },
 	{ "log: nothing in a mail can add to it", hostile_log },
 	{ "metrics: well-formed, and they count", metrics },
 	{ "metrics: the file is whole at any time", metrics_whole },
