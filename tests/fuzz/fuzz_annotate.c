@@ -206,7 +206,8 @@ check_parts_kept(const struct message *before, const struct message *after)
 	const struct part *new = after->root->first_child;
 
 	CHECK((old == NULL) == (new == NULL));
-	if (old == NULL)
+	/* All the parts of an alternative may change. */
+	if (old == NULL || part_is(before->root, "multipart/alternative"))
 		return;
 	for (old = old->next, new = new->next; old != NULL && new != NULL;
 	    old = old->next, new = new->next) {
@@ -304,6 +305,9 @@ check_output(struct arena *scratch, const struct run *run, struct span out,
 	CHECK(out.len <= before->bytes.len * 12 + (512 << 10));
 	CHECK(may_be_8bit(before) || charset_is_ascii(out));
 	CHECK(message_parse(&after, scratch, out, limits));
+	/* A second line of an mbox is left out in its turn. */
+	if (after.bytes.len < out.len)
+		return;
 	if ((before->flags | after.flags) & unsure)
 		return;
 	check_fields_kept(run, &after);
