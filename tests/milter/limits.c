@@ -137,6 +137,38 @@ many_fields(void)
 }
 
 /*
+ * Envelope
+ */
+
+/* So many recipients are looked at for one that is exempt. */
+#define READERS 50
+
+static void
+many_recipients(void)
+{
+	const char *recipients[READERS + 1];
+	struct milter_client *c = client_open(NULL);
+	struct milter_message mail, out;
+	struct milter_envelope env;
+
+	envelope_init(&env);
+	env.recipients = recipients;
+	mail_read(&mail, "postfix-unknown");
+	for (size_t n = READERS - 1; n <= READERS + 1; n++) {
+		for (size_t i = 0; i + 1 < n; i++)
+			recipients[i] = "<anna@example.org>";
+		recipients[n - 1] = "<list-bounces@example.org>";
+		env.nrecipients = n;
+		deliver(c, &env, &mail, &out);
+		assert_int_equal(mail_says(&out, "What happened"),
+		    n > READERS);
+		milter_message_release(&out);
+	}
+	milter_message_release(&mail);
+	milter_client_free(c);
+}
+
+/*
  * Body
  */
 
@@ -393,6 +425,8 @@ const struct test limit_tests[] = {
 	{ "a header field of 70 kB, and around 64 kB", long_field },
 	{ "a header field of 1 MB ends the connection", too_long_field },
 	{ "1 MB of header fields", many_fields },
+	{ "49, 50 and 51 recipients, the last of them exempt",
+	    many_recipients },
 	{ "max_body: below, at, above", max_body },
 	{ "10 MB, and a little more", default_max_body },
 	{ "memory_limit: below, at, above", memory_limit },
