@@ -183,12 +183,17 @@ daemon_destroy_others(const struct daemon *d)
 void
 daemon_set(struct daemon *d, const char *more)
 {
-	FILE *file = fopen(d->settings, "w");
+	char new[112];
+	FILE *file;
 
+	/* A daemon that reads them just now finds the old ones or these. */
+	snprintf(new, sizeof new, "%s.new", d->settings);
+	file = fopen(new, "w");
 	assert_non_null(file);
 	fprintf(file, "socket = \"%s\"\nuser = \"%s\"\nhostname = \""
 	    DAEMON_HOST "\"\n%s", d->socket, d->user, more);
 	assert_int_equal(fclose(file), 0);
+	assert_int_equal(rename(new, d->settings), 0);
 }
 
 /* In the child: says that standard error is the journal. */
