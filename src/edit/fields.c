@@ -21,13 +21,16 @@ field_explanation(struct arena *arena, struct span title)
 	struct buf out;
 
 	buf_init(&out, arena);
+	title = span_trim(title);
 	while (charset_is_ascii(title) && column + title.len > LINE) {
 		size_t at = LINE - column;
 
 		while (at > 0 && title.p[at] != ' ')
 			at--;
-		if (at == 0 && column == 1)
-			break;		/* one word is a line */
+		if (at == 0)		/* a word longer than a line */
+			at = span_find_char(title, ' ');
+		if (at == SPAN_NONE)
+			break;
 		buf_add_span(&out, span_first(title, at));
 		buf_add_string(&out, "\n ");
 		title = span_trim(span_from(title, at));
