@@ -126,12 +126,13 @@ class Bench:
         return Milter([self.program('whybounced'), '-f', '-c', settings],
                       socket)
 
-    def load(self, milter, connections, sender, messages=None, each=1):
+    def load(self, milter, connections, sender, messages=None, each=1,
+             mails=None):
         """Run the load client; returns its figures."""
         command = [self.program('tests', 'milter', 'milter_load'),
                    '-s', milter.socket, '-n', str(messages or MESSAGES),
                    '-c', str(connections), '-k', str(each), '-f', sender,
-                   '-p', str(milter.process.pid)] + self.bounces
+                   '-p', str(milter.process.pid)] + (mails or self.bounces)
         out = subprocess.run(command, stdout=subprocess.PIPE, check=True)
         return dict(item.split('=', 1)
                     for item in out.stdout.decode().split() if '=' in item)
@@ -310,6 +311,11 @@ class Bench:
             self.load(milter, 8, '<>', MEMORY, each=100)
             grown = milter.memory('VmRSS') - before
             say('grown over %d bounces' % MEMORY, '%.2f MB' % (grown / 1024))
+            large = self.write('8.eml', self.bounce_of(8 << 20))
+            before = milter.memory('VmHWM')
+            self.load(milter, 1, '<>', 1, mails=[large])
+            say('peak for a bounce of 8 MB', '%.1f' % (
+                (milter.memory('VmHWM') - before) / 8192), 'times its size')
         finally:
             milter.stop()
 
