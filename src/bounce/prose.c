@@ -3,6 +3,8 @@
 
 #include "base/ascii.h"
 #include "bounce/dsn.h"
+#include "bounce/notice.h"
+#include "bounce/paragraph.h"
 #include "bounce/sentences.h"
 #include "bounce/words.h"
 #include "mail/address.h"
@@ -61,132 +63,6 @@ mention(struct reader *reader, struct span address)
 	reader->mentions = v;
 	v[reader->n] = (struct mention){ .address = address };
 	return &v[reader->n++];
-}
-
-/* Does the line hold a letter, a digit, or anything beyond ASCII? */
-static bool
-has_words(struct span line)
-{
-	for (size_t i = 0; i < line.len; i++)
-		if (ascii_is_alnum(line.p[i]) || ascii_is_8bit(line.p[i]))
-			return true;
-	return false;
-}
-
-#define SERVER_TEXT ((size_t)600)
-
-/* A line without what draws it: blanks, bullets, quote marks. */
-static struct span
-bare_line(struct span line)
-{
-	line = span_trim(line);
-	while (line.len > 0 && (span_find_char(SPAN("*-=+_|#~"),
-	    line.p[0]) != SPAN_NONE || ascii_is_blank(line.p[0])))
-		line = span_from(line, 1);
-	return line;
-}
-
-/* Fields of which two show that a message begins. */
-static const struct span first_fields[] = {
-	SPAN_INIT("Received: "), SPAN_INIT("Return-Path: "),
-	SPAN_INIT("From MAILER-DAEMON"),
-};
-
-/* Fields that a notice may quote, too: only the first of a paragraph. */
-static const struct span quoted_fields[] = {
-	SPAN_INIT("From: "), SPAN_INIT("To: "), SPAN_INIT("Date: "),
-	SPAN_INIT("Subject: "), SPAN_INIT("Message-ID: "),
-	SPAN_INIT("MIME-Version: "), SPAN_INIT("Content-Type: "),
-	SPAN_INIT("Delivered-To: "),
-};
-
-/* Fields that no notice quotes without the message. */
-static const struct span inner_fields[] = {
-	SPAN_INIT("Received"), SPAN_INIT("MIME-Version"),
-	SPAN_INIT("Content-Type"),
-};
-
-#define ENTRIES(table) (sizeof(table) / sizeof((table)[0]))
-
-/* Does the returned message begin with this line, unannounced? */
-static bool
-begins_header(struct span line, struct span rest, bool first)
-{
-	bool quoted = first && words_at_start(line, quoted_fields,
-	    ENTRIES(quoted_fields)) != NULL;
-	bool inner = !quoted;
-	struct header field;
-	size_t fields = 0;
-
-	if (!quoted && words_at_start(line, first_fields,
-	    ENTRIES(first_fields)) == NULL)
-		return false;
-	while (fields < (quoted ? 12 : 2) && header_read(&rest, &field) ==
-	    HEADER_FIELD) {
-		inner |= words_at_start(field.name, inner_fields,
-		    ENTRIES(inner_fields)) != NULL;
-		fields++;
-	}
-	return inner && fields >= 2;
-}
-
-/* A run of lines that begin with '>'. */
-struct quotation {
-	const char *start;
-	size_t lines;		/* of words; "> name@domain" is MDaemon's too */
-};
-
-static void
-read_quotation(struct quotation *quotation, struct span line)
-{
-	struct span address;
-
-	if (line.len == 0 || line.p[0] != '>' ||
-	    span_starts_nocase(line, SPAN(">>>"))) {
-		*quotation = (struct quotation){ NULL, 0 };
-		return;
-	}
-	if (quotation->start == NULL)
-		quotation->start = line.p;
-	if (address_dressed_at(span_trim(span_from(line, 1)), &address) == 0)
-		quotation->lines++;
-}
-
-/* So many lines in a row make a quotation. */
-#define QUOTATION 3
-
-/*
- * Splits text into the notice and the returned message at its end. Quoted
- * lines end the notice as well: what an answer quotes is not its own.
- */
-static struct span
-cut_copy(struct span *text)
-{
-	struct span rest = *text, line;
-	struct quotation quotation = { NULL, 0 };
-	const char *start = text->p;
-	bool first = true;
-
-	while (span_next_line(&rest, &line)) {
-		struct span words = bare_line(line);
-
-		if (words_at_start(words, endings, nendings) != NULL) {
-			text->len = (size_t)(line.p - start);
-			return rest;
-		}
-		if (begins_header(line, rest, first)) {
-			text->len = (size_t)(line.p - start);
-			return (struct span){ line.p,
-			    (size_t)(rest.p + rest.len - line.p) };
-		}
-		first = words.len == 0;
-		read_quotation(&quotation, line);
-		if (quotation.lines == QUOTATION) {
-			text->len = (size_t)(quotation.start - start);
-			return SPAN_ABSENT;
-		}
-	}
-	return SPAN_ABSENT;
 }
 
 static bool
@@ -368,7 +244,7 @@ continues_note(const struct reader *reader, struct span line,
 	    reader->above.len == 0)
 		return false;
 	m = &reader->mentions[reader->current];
-	if (indent > reader->indent && has_words((struct span){ m->note.p,
+	if (indent > reader->indent && line_has_words((struct span){ m->note.p,
 	    (size_t)(line.p - m->note.p) }))
 		return true;
 	return span_equal_nocase(m->address, address) &&
@@ -400,7 +276,7 @@ is_bystander(const struct reader *reader, bool bracketed)
 static bool
 read_address_line(struct reader *reader, struct span line)
 {
-	struct span bare = bare_line(line), address;
+	struct span bare = line_bare(line), address;
 	size_t len;
 	int code;
 
@@ -444,7 +320,7 @@ read_address_line(struct reader *reader, struct span line)
 static bool
 read_label(struct reader *reader, struct span line)
 {
-	struct span bare = bare_line(line), address;
+	struct span bare = line_bare(line), address;
 	const struct span *label = words_at_start(bare, recipient_labels,
 	    nrecipient_labels);
 	struct mention *m;
@@ -494,6 +370,8 @@ read_lead_in(struct reader *reader, struct span line)
 	}
 	return false;
 }
+
+#define SERVER_TEXT ((size_t)600)
 
 /* Returns the name of the server that text says answered, on one line. */
 static struct span
@@ -627,41 +505,6 @@ read_lines(struct reader *reader)
 	end_note(reader, rest.p);
 }
 
-/* Returns the first lines of text up to an empty line or a trailer. */
-static struct span
-first_paragraph(struct span text)
-{
-	struct span rest = text, line;
-	struct span paragraph = { text.p, 0 };
-
-	while (span_next_line(&rest, &line)) {
-		struct span trimmed = span_trim(line);
-		bool ends = trimmed.len == 0 ||
-		    words_at_start(trimmed, trailers, ntrailers) != NULL;
-
-		if (ends && paragraph.len > 0)
-			break;
-		if (ends)
-			paragraph.p = rest.p;
-		else
-			paragraph.len = (size_t)(line.p + line.len -
-			    paragraph.p);
-	}
-	return span_trim(paragraph);
-}
-
-/* Returns text from the beginning of the paragraph in which at stands. */
-static struct span
-paragraph_around(struct span text, size_t at)
-{
-	size_t start = at;
-
-	while (start > 1 && !(text.p[start - 1] == '\n' &&
-	    (text.p[start - 2] == '\n' || text.p[start - 2] == '\r')))
-		start--;
-	return first_paragraph(span_from(text, start > 1 ? start : 0));
-}
-
 /* "(in reply to RCPT TO command)" is Postfix's, not the server's. */
 static struct span
 without_command(struct span reply)
@@ -686,7 +529,7 @@ marked_reason(struct span text)
 
 	if (mark == NULL)
 		return SPAN_ABSENT;
-	reason = first_paragraph(span_from(text, at + mark->len));
+	reason = paragraph_first(span_from(text, at + mark->len));
 	return reason.len > 0 ? reason : SPAN_ABSENT;
 }
 
@@ -698,11 +541,11 @@ status_line(struct span text)
 	struct status status;
 
 	while (span_next_line(&rest, &line)) {
-		line = bare_line(line);
+		line = line_bare(line);
 		if (line.len > 0 && line.p[0] == '(')
 			line = span_from(line, 1);
 		if (status_at(line, &status) > 0)
-			return first_paragraph((struct span){ line.p,
+			return paragraph_first((struct span){ line.p,
 			    (size_t)(text.p + text.len - line.p) });
 	}
 	return SPAN_ABSENT;
@@ -718,7 +561,7 @@ reason_in(struct span note)
 
 	at = reply_find(note, &code);
 	if (at != SPAN_NONE) {
-		reason = first_paragraph(span_from(note, at));
+		reason = paragraph_first(span_from(note, at));
 		/* "mailbox is full, error 552": the words stand before it. */
 		return reason.len > 4 ? reason : paragraph_around(note, at);
 	}
@@ -740,21 +583,21 @@ words_about(const struct mention *m)
 
 	if (!span_next_line(&rest, &line))
 		return m->before;
-	if (has_words(line) && !led_in) {
+	if (line_has_words(line) && !led_in) {
 		rest = m->note;
 		while (rest.len > 0 && (rest.p[0] == ':' ||
 		    rest.p[0] == ',' || ascii_is_blank(rest.p[0])))
 			rest = span_from(rest, 1);
-		return first_paragraph(rest);
+		return paragraph_first(rest);
 	}
-	if (has_words(line))
-		return first_paragraph((struct span){ m->before.p,
+	if (line_has_words(line))
+		return paragraph_first((struct span){ m->before.p,
 		    (size_t)(m->note.p + m->note.len - m->before.p) });
-	words = first_paragraph(rest);
+	words = paragraph_first(rest);
 	/* "…: <name@domain>" and its next line are one paragraph. */
 	if (led_in && words.p == span_trim(rest).p && rest.len > 0 &&
 	    rest.p[0] != '\n' && rest.p[0] != '\r')
-		return first_paragraph((struct span){ m->before.p,
+		return paragraph_first((struct span){ m->before.p,
 		    (size_t)(m->note.p + m->note.len - m->before.p) });
 	if (words.len == 0 && !m->labelled)
 		words = m->before;
@@ -1004,7 +847,7 @@ share_reply_before(struct reader *reader, struct report *report)
 	at = reply_find(before, &code);
 	if (at == SPAN_NONE)
 		return;
-	reply_read(reader->arena, first_paragraph(span_from(before, at)),
+	reply_read(reader->arena, paragraph_first(span_from(before, at)),
 	    &reply);
 	for (size_t i = 0; i < report->n; i++) {
 		report->recipients[i].reply = reply.text;
@@ -1044,7 +887,7 @@ prose_read(struct prose *prose, struct report *report, struct arena *arena,
 	if (text.p == NULL)		/* the arena failed */
 		text = SPAN("");
 	text = charset_cut(text, PROSE_TEXT);
-	prose->copy = cut_copy(&text);
+	prose->copy = notice_cut(&text);
 	prose->notice = reader.text = text;
 	sentences_weigh(prose, arena, text);
 	read_lines(&reader);
@@ -1057,13 +900,6 @@ prose_read(struct prose *prose, struct report *report, struct arena *arena,
 	fill_lone_recipient(&reader, report, replied);
 	if (!given)
 		share_reply_before(&reader, report);
-}
-
-struct span
-prose_notice(struct span text)
-{
-	cut_copy(&text);
-	return text;
 }
 
 void

@@ -37,9 +37,6 @@ void prose_read(struct prose *prose, struct report *report,
     struct arena *arena, struct span text, struct span failed,
     const struct limits *limits);
 
-/* Returns text up to the returned message, or to what it quotes. */
-struct span prose_notice(struct span text);
-
 /* Only says which system wrote the text and what kind of notice it is. */
 void prose_weigh(struct prose *prose, struct arena *arena, struct span text);
 

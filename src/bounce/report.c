@@ -4,6 +4,7 @@
 #include "base/ascii.h"
 #include "bounce/detect.h"
 #include "bounce/dsn.h"
+#include "bounce/notice.h"
 #include "bounce/prose.h"
 #include "bounce/returned.h"
 #include "bounce/words.h"
@@ -220,7 +221,7 @@ read_fields_in_text(const struct reading *reading, struct span notice)
 	const struct part *part = second_part(reading);
 
 	if (has_fields(notice))
-		notice = prose_notice(notice);
+		notice_cut(&notice);
 	if (!has_fields(notice)) {
 		while (part != NULL && !(is_shown_text(part) && has_fields(
 		    span_first(part->body, STATUS_TEXT_MAX))))

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "bounce/paragraph.h"
+
+#include "base/ascii.h"
+#include "bounce/words.h"
+
+struct span
+line_bare(struct span line)
+{
+	line = span_trim(line);
+	while (line.len > 0 && (span_find_char(SPAN("*-=+_|#~"),
+	    line.p[0]) != SPAN_NONE || ascii_is_blank(line.p[0])))
+		line = span_from(line, 1);
+	return line;
+}
+
+bool
+line_has_words(struct span line)
+{
+	for (size_t i = 0; i < line.len; i++)
+		if (ascii_is_alnum(line.p[i]) || ascii_is_8bit(line.p[i]))
+			return true;
+	return false;
+}
+
+struct span
+paragraph_first(struct span text)
+{
+	struct span rest = text, line;
+	struct span paragraph = { text.p, 0 };
+
+	while (span_next_line(&rest, &line)) {
+		struct span trimmed = span_trim(line);
+		bool ends = trimmed.len == 0 ||
+		    words_at_start(trimmed, trailers, ntrailers) != NULL;
+
+		if (ends && paragraph.len > 0)
+			break;
+		if (ends)
+			paragraph.p = rest.p;
+		else
+			paragraph.len = (size_t)(line.p + line.len -
+			    paragraph.p);
+	}
+	return span_trim(paragraph);
+}
+
+struct span
+paragraph_around(struct span text, size_t at)
+{
+	size_t start = at;
+
+	while (start > 1 && !(text.p[start - 1] == '\n' &&
+	    (text.p[start - 2] == '\n' || text.p[start - 2] == '\r')))
+		start--;
+	return paragraph_first(span_from(text, start > 1 ? start : 0));
+}
