@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Bounces in words: one reader for all the systems that send no status part.
- * It knows the shapes (an address, a reason below it, a transcript, a copy of
- * the message at the end); what each system writes around them is in words.c.
+ * It knows the shapes: where the notice ends (notice.c), the lines that name a
+ * recipient (lines.c, transcript.c), the reason near it (reason.c). What each
+ * system writes around them is in words.c.
  */
 #ifndef BOUNCE_PROSE_H
 #define BOUNCE_PROSE_H

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "bounce/lines.h"
+
+#include "base/ascii.h"
+#include "bounce/paragraph.h"
+#include "bounce/transcript.h"
+#include "bounce/words.h"
+#include "mail/address.h"
+
+/* The walk over the lines. */
+struct reader {
+	struct mentions *mentions;
+	struct transcript transcript;
+	struct span lead;	/* the last line before that is not empty */
+	bool bracketed;		/* the first address line was in < > */
+};
+
+static bool
+is_other_label(struct span line)
+{
+	return words_at_start(line, other_labels, nother_labels) != NULL;
+}
+
+/*
+ * Can what follows an address at the start of a line belong to the failed
+ * recipient: nothing, a colon, dots, a reason in brackets or behind blanks?
+ */
+static bool
+follows_recipient(struct span after)
+{
+	struct span trimmed = span_trim(after);
+
+	if (trimmed.len == 0)
+		return true;
+	if (after.p[0] == ':' || after.p[0] == '(' || after.p[0] == ',' ||
+	    after.p[0] == ';' || after.p[0] == '[' || after.p[0] == '<')
+		return true;
+	if (span_starts_nocase(after, SPAN("...")))
+		return true;
+	if (!ascii_is_blank(after.p[0]))
+		return false;
+	return !span_starts_nocase(trimmed, SPAN("wrote")) &&
+	    !span_starts_nocase(trimmed, SPAN("schrieb"));
+}
+
+/*
+ * Begins the note of an address at p in line. More addresses may follow:
+ * "a@example.org, b@example.org". They share what is said of the last.
+ */
+static void
+begin_notes(struct mentions *mentions, struct span address, struct span line,
+    const char *p)
+{
+	struct span rest;
+	size_t len = 1;
+
+	do {
+		mentions_begin_note(mentions, address, line.p, p);
+		rest = (struct span){ p, (size_t)(line.p + line.len - p) };
+		if (rest.len == 0 || (rest.p[0] != ',' && rest.p[0] != ';'))
+			return;
+		rest = span_trim(span_from(rest, 1));
+		len = address_dressed_at(rest, &address);
+		p = rest.p + len;
+	} while (len > 0);
+}
+
+/* "Name<mailto:name@domain>": Exchange's way to write a recipient. */
+static bool
+mailto_at_end(struct span line, struct span *address)
+{
+	size_t at = span_find_nocase(line, SPAN("<mailto:"));
+
+	if (at == SPAN_NONE)
+		return false;
+	return address_dressed_at(span_from(line, at), address) > 0;
+}
+
+static size_t
+indent_of(struct span line)
+{
+	size_t len = 0;
+
+	while (len < line.len && ascii_is_blank(line.p[len]))
+		len++;
+	return len;
+}
+
+/*
+ * Inside a note, a line that begins with an address may be a reply that was
+ * wrapped: "said: 550\n    <name@domain>: User unknown". It is, if it is set
+ * in deeper than the note or begins with the note's own address.
+ */
+static bool
+continues_note(const struct mentions *mentions, struct span line,
+    struct span address)
+{
+	const struct mention *m = mentions_current(mentions);
+	size_t indent = indent_of(line);
+
+	if (m == NULL || indent == 0 || mentions->above.len == 0)
+		return false;
+	if (indent > mentions->indent && line_has_words((struct span){
+	    m->note.p, (size_t)(line.p - m->note.p) }))
+		return true;
+	return span_equal_nocase(m->address, address) &&
+	    mentions->above.p >= m->note.p - 400;
+}
+
+/*
+ * Is the address at the beginning of a line that of somebody to ask, or of the
+ * sender, as the line above it tells: "For help write to\nname@domain"?
+ */
+static bool
+is_bystander(const struct reader *reader, bool bracketed)
+{
+	struct span lead = reader->lead;
+	size_t at;
+
+	if (lead.len == 0 || (bracketed && reader->bracketed) ||
+	    (reader->mentions->above.len == 0 && lead.p[lead.len - 1] != ':'))
+		return false;
+	while ((at = span_find(lead, SPAN(". "))) != SPAN_NONE)
+		lead = span_from(lead, at + 2);
+	if (words_inside(lead, failure_words, nfailure_words, &at) != NULL)
+		return false;
+	return span_ends_nocase(lead, SPAN(" from")) ||
+	    words_inside(lead, contact_words, ncontact_words, &at) != NULL;
+}
+
+/* Lines that begin with an address, or with Sendmail's verdict on one. */
+static bool
+read_address_line(struct reader *reader, struct span line)
+{
+	struct mentions *mentions = reader->mentions;
+	struct span bare = line_bare(line), address;
+	size_t len;
+
+	if (mailto_at_end(bare, &address)) {
+		mentions_begin_note(mentions, address, line.p,
+		    bare.p + bare.len);
+		return true;
+	}
+	len = address_dressed_at(bare, &address);
+	if (len == 0)
+		return transcript_read_verdict(&reader->transcript, mentions,
+		    line);
+	if (continues_note(mentions, line, address) ||
+	    !follows_recipient(span_from(bare, len)) ||
+	    is_bystander(reader, bare.p[0] == '<'))
+		return false;
+	if (mentions->n == 0)
+		reader->bracketed = bare.p[0] == '<';
+	begin_notes(mentions, address, line, bare.p + len);
+	mentions->indent = indent_of(line);
+	return true;
+}
+
+/* A label with an address behind it. */
+static bool
+read_label(struct mentions *mentions, struct span line)
+{
+	struct span bare = line_bare(line), address;
+	const struct span *label = words_at_start(bare, recipient_labels,
+	    nrecipient_labels);
+	struct mention *m;
+	size_t start, len;
+
+	if (label == NULL)
+		return false;
+	bare = span_from(bare, label->len);
+	start = address_find(bare, &address, &len);
+	if (start == SPAN_NONE)
+		return false;
+	mentions->above = span_trim(line);
+	begin_notes(mentions, address, line, bare.p + start + len);
+	m = mentions_find(mentions, address);
+	if (m != NULL)
+		m->labelled = true;
+	return true;
+}
+
+/* Words with an address behind them; in a note, it must end a new paragraph. */
+static bool
+read_lead_in(struct mentions *mentions, struct span line)
+{
+	bool inside = mentions_current(mentions) != NULL;
+	const struct span *words;
+	struct span address;
+	size_t at, start, len;
+
+	if (span_find_char(line, '@') == SPAN_NONE ||
+	    (inside && mentions->above.len > 0))
+		return false;
+	for (size_t i = 0; (words = words_inside(line, lead_ins + i,
+	    nlead_ins - i, &at)) != NULL;
+	    i = (size_t)(words - lead_ins) + 1) {
+		at += words->len;
+		start = address_find(span_from(line, at), &address, &len);
+		/* "mail to some was refused: it is from <name@domain>" */
+		if (start == SPAN_NONE || span_find_nocase(span_first(
+		    span_from(line, at), start), SPAN(" from ")) != SPAN_NONE)
+			continue;
+		if (inside && (start > 2 || span_trim(span_from(line, at +
+		    start + len)).len > 0))
+			continue;
+		mentions->above = span_trim(line);
+		begin_notes(mentions, address, line, line.p + at + start + len);
+		return true;
+	}
+	return false;
+}
+
+/* Inside a note, a line that is none of these is a part of it. */
+static void
+read_line(struct reader *reader, struct span line)
+{
+	struct mentions *mentions = reader->mentions;
+
+	if (!transcript_read_line(&reader->transcript, mentions, line) &&
+	    !read_address_line(reader, line) && !read_label(mentions, line))
+		read_lead_in(mentions, line);
+}
+
+void
+lines_read(struct mentions *mentions, struct span text)
+{
+	struct reader reader = { .mentions = mentions };
+	struct span rest = text, line;
+
+	while (span_next_line(&rest, &line)) {
+		struct span trimmed = span_trim(line);
+
+		/* The writer's signature. */
+		if (mentions->n > 0 && span_equal(trimmed, SPAN("--")))
+			break;
+		if (trimmed.len > 0 && !is_other_label(trimmed))
+			read_line(&reader, line);
+		mentions->above = trimmed;
+		if (trimmed.len > 0)
+			reader.lead = trimmed;
+	}
+	mentions_end_note(mentions, rest.p);
+}
