@@ -2,9 +2,26 @@
 #include "bounce/names.h"
 
 #include "base/ascii.h"
-#include "bounce/reply.h"
 #include "bounce/words.h"
 #include "mail/address.h"
+
+/* Returns text with every run of blanks and line ends as one space. */
+static struct span
+on_one_line(struct arena *arena, struct span text)
+{
+	char *out = arena_alloc(arena, text.len);
+	size_t len = 0;
+
+	if (out == NULL)
+		return SPAN_ABSENT;
+	for (size_t i = 0; i < text.len; i++) {
+		if (!ascii_is_space(text.p[i]))
+			out[len++] = text.p[i];
+		else if (len > 0 && out[len - 1] != ' ')
+			out[len++] = ' ';
+	}
+	return (struct span){ out, len };
+}
 
 /* So far into a text the server is looked for. */
 #define SERVER_TEXT ((size_t)600)
@@ -15,10 +32,8 @@ server_in(struct arena *arena, struct span text)
 	size_t at, len = 0;
 	const struct span *words;
 	struct span name;
-	struct reply folded;
 
-	reply_read(arena, span_first(text, SERVER_TEXT), &folded);
-	text = folded.text;
+	text = on_one_line(arena, span_trim(span_first(text, SERVER_TEXT)));
 	words = words_inside(text, server_marks, nserver_marks, &at);
 	if (words == NULL)
 		return SPAN_ABSENT;
