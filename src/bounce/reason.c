@@ -69,6 +69,14 @@ reason_in(struct span note)
 	return reason.len > 0 ? reason : marked_reason(note);
 }
 
+/* Returns the paragraph that the line in front of a note begins. */
+static struct span
+paragraph_before(const struct mention *m)
+{
+	return paragraph_first((struct span){ m->before.p,
+	    (size_t)(m->note.p + m->note.len - m->before.p) });
+}
+
 /*
  * The words about a recipient when there is no reply: what follows the
  * address; if that is nothing, the words in front of it; both, where they
@@ -91,14 +99,12 @@ words_about(const struct mention *m)
 		return paragraph_first(rest);
 	}
 	if (line_has_words(line))
-		return paragraph_first((struct span){ m->before.p,
-		    (size_t)(m->note.p + m->note.len - m->before.p) });
+		return paragraph_before(m);
 	words = paragraph_first(rest);
 	/* "…: <name@domain>" and its next line are one paragraph. */
 	if (led_in && words.p == span_trim(rest).p && rest.len > 0 &&
 	    rest.p[0] != '\n' && rest.p[0] != '\r')
-		return paragraph_first((struct span){ m->before.p,
-		    (size_t)(m->note.p + m->note.len - m->before.p) });
+		return paragraph_before(m);
 	if (words.len == 0 && !m->labelled)
 		words = m->before;
 	return words;

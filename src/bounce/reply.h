@@ -57,8 +57,8 @@ struct status status_find(struct span s);
 /*
  * Finds the first basic code of class 4 or 5 in s that stands as a word where
  * a reply can begin: at the start, or behind blank, ':', '"' or the like, and
- * followed by a blank, '-', '#' or the end; no telephone number. Returns its offset, SPAN_NONE if
- * there is none.
+ * followed by a blank, '-', '#' or the end; no telephone number. Returns its
+ * offset, SPAN_NONE if there is none.
  */
 size_t reply_find(struct span s, int *code);
 
