@@ -7,7 +7,7 @@
 #include "bounce/notice.h"
 #include "bounce/prose.h"
 #include "bounce/returned.h"
-#include "bounce/words.h"
+#include "bounce/sure.h"
 #include "mail/address.h"
 #include "mail/charset.h"
 #include "mail/codec.h"
@@ -92,81 +92,6 @@ second_text(const struct reading *reading)
 	if (part == NULL || !is_shown_text(part))
 		return SPAN("");
 	return part_text(reading->message->arena, part, reading->limits->text);
-}
-
-/* What a subject tells. */
-struct subject {
-	bool fits;		/* it has words of a bounce */
-	bool begins;		/* with them */
-	enum action action;
-};
-
-static struct subject
-read_subject(const struct reading *reading)
-{
-	struct span text = encoded_words_decode(reading->message->arena,
-	    span_first(header_value(&reading->message->root->headers,
-	    "Subject"), DETECT_SUBJECT));
-	struct subject subject = { false, false, ACTION_NONE };
-
-	while (text.len > 0 && !ascii_is_alnum(text.p[0]) &&
-	    !ascii_is_8bit(text.p[0]))
-		text = span_from(text, 1);
-	for (size_t i = 0; i < nsubjects && !subject.fits; i++) {
-		size_t at = span_find_nocase(text, subjects[i].words);
-
-		if (at != SPAN_NONE)
-			subject = (struct subject){ true, at == 0,
-			    subjects[i].action };
-	}
-	return subject;
-}
-
-/* How much does the best reply say that a recipient's server gave? */
-static unsigned
-reply_weight(const struct report *report, bool daemon)
-{
-	unsigned weight = 0;
-
-	for (size_t i = 0; i < report->n; i++) {
-		const struct recipient *recipient = &report->recipients[i];
-		bool coded = recipient->code >= 400;
-		bool status = recipient->status.class >= 4;
-
-		/* An address with a reply below it is what a bounce is. */
-		if (coded && status && daemon)
-			return PROSE_SURE;
-		if (coded || status)
-			weight = 2;
-	}
-	return weight;
-}
-
-/* Is it sure that words alone make this a bounce? */
-static bool
-is_sure(const struct reading *reading, const struct prose *prose,
-    struct span failed, const struct subject *subject)
-{
-	const struct report *report = reading->report;
-	unsigned weight = prose->weight;
-
-	if (prose->other)
-		return false;
-	weight += reply_weight(report, reading->origin == ORIGIN_DAEMON);
-	if (failed.len > 0)
-		weight += PROSE_SURE;
-	if (report->returned.headers.n > 0)
-		weight++;
-	if (reading->origin == ORIGIN_ROBOT)
-		/* It must say it in so many words, and all else must fit. */
-		return prose->weight >= PROSE_ANYBODY ||
-		    (prose->weight >= PROSE_SURE && subject->begins &&
-		    weight > PROSE_SURE);
-	if (subject->fits)
-		weight++;
-	if (reading->origin == ORIGIN_NULL_SENDER)
-		return weight > PROSE_SURE;
-	return weight >= PROSE_SURE;
 }
 
 /* Gives every recipient an action. */
@@ -471,8 +396,9 @@ read_prose(const struct reading *reading)
 	}
 	if (reading->origin < ORIGIN_MAIL_SYSTEM ||
 	    prose.weight < PROSE_SURE || prose.action == ACTION_NONE)
-		subject = read_subject(reading);
-	if (report->n == 0 || !is_sure(reading, &prose, failed, &subject)) {
+		subject = subject_read(reading->message);
+	if (report->n == 0 || !words_are_sure(&prose, report,
+	    reading->origin, failed, &subject)) {
 		*report = (struct report){ .kind = REPORT_NONE };
 		return !arena->failed;
 	}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "bounce/sure.h"
+
+#include "base/ascii.h"
+#include "bounce/words.h"
+#include "mail/codec.h"
+
+struct subject
+subject_read(const struct message *message)
+{
+	struct span text = encoded_words_decode(message->arena, span_first(
+	    header_value(&message->root->headers, "Subject"),
+	    DETECT_SUBJECT));
+	struct subject subject = { false, false, ACTION_NONE };
+
+	while (text.len > 0 && !ascii_is_alnum(text.p[0]) &&
+	    !ascii_is_8bit(text.p[0]))
+		text = span_from(text, 1);
+	for (size_t i = 0; i < nsubjects && !subject.fits; i++) {
+		size_t at = span_find_nocase(text, subjects[i].words);
+
+		if (at != SPAN_NONE)
+			subject = (struct subject){ true, at == 0,
+			    subjects[i].action };
+	}
+	return subject;
+}
+
+/* How much does the best reply say that a recipient's server gave? */
+static unsigned
+reply_weight(const struct report *report, bool daemon)
+{
+	unsigned weight = 0;
+
+	for (size_t i = 0; i < report->n; i++) {
+		const struct recipient *recipient = &report->recipients[i];
+		bool coded = recipient->code >= 400;
+		bool status = recipient->status.class >= 4;
+
+		/* An address with a reply below it is what a bounce is. */
+		if (coded && status && daemon)
+			return PROSE_SURE;
+		if (coded || status)
+			weight = 2;
+	}
+	return weight;
+}
+
+bool
+words_are_sure(const struct prose *prose, const struct report *report,
+    enum origin origin, struct span failed, const struct subject *subject)
+{
+	unsigned weight = prose->weight;
+
+	if (prose->other)
+		return false;
+	weight += reply_weight(report, origin == ORIGIN_DAEMON);
+	if (failed.len > 0)
+		weight += PROSE_SURE;
+	if (report->returned.headers.n > 0)
+		weight++;
+	if (origin == ORIGIN_ROBOT)
+		/* It must say it in so many words, and all else must fit. */
+		return prose->weight >= PROSE_ANYBODY ||
+		    (prose->weight >= PROSE_SURE && subject->begins &&
+		    weight > PROSE_SURE);
+	if (subject->fits)
+		weight++;
+	if (origin == ORIGIN_NULL_SENDER)
+		return weight > PROSE_SURE;
+	return weight >= PROSE_SURE;
+}
