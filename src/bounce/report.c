@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "bounce/report.h"
 
-#include "base/ascii.h"
 #include "bounce/detect.h"
 #include "bounce/dsn.h"
+#include "bounce/guess.h"
 #include "bounce/notice.h"
 #include "bounce/prose.h"
 #include "bounce/returned.h"
 #include "bounce/sure.h"
-#include "mail/address.h"
 #include "mail/charset.h"
-#include "mail/codec.h"
 #include "mail/markup.h"
 
 /* What report_read() goes through. */
@@ -191,147 +189,11 @@ read_structured(const struct reading *reading, const struct part *status)
 	report->kind = REPORT_DSN;
 	dsn_read(report, reading->message->arena, status, reading->limits);
 	read_words(reading, notice_text(reading), SPAN_ABSENT, &prose);
-	settle_actions(report, prose.action);
 	if (report->n == 0)
 		report_add_recipient(report, reading->message->arena,
 		    reading->limits);
 	settle_actions(report, prose.action);
 	return !reading->message->arena->failed;
-}
-
-/* Fields of the returned message that name its recipient, best first. */
-static const char *const recipient_fields[] = {
-	"X-Envelope-To", "Envelope-To", "X-Original-To", "Delivered-To", "To"
-};
-
-#define TO_TEXT ((size_t)1000)
-
-/* The recipients of the notice itself. */
-static struct span
-notice_recipients(const struct reading *reading)
-{
-	return span_first(header_unfold(reading->message->arena, header_value(
-	    &reading->message->root->headers, "To")), TO_TEXT);
-}
-
-static bool
-has_reply(const struct recipient *recipient)
-{
-	return recipient->code != 0 || recipient->status.class != 0;
-}
-
-/*
- * Where others have a reply, an address without one is no recipient if it is
- * the reader's own or a mail system's.
- */
-static void
-drop_bystanders(const struct reading *reading)
-{
-	struct report *report = reading->report;
-	struct span to = notice_recipients(reading);
-	size_t n = 0;
-	bool replied = false;
-
-	for (size_t i = 0; i < report->n; i++)
-		replied |= has_reply(&report->recipients[i]);
-	for (size_t i = 0; replied && i < report->n; i++) {
-		struct recipient *recipient = &report->recipients[i];
-
-		if (has_reply(recipient) || !(detect_sender(
-		    recipient->address) || span_find_nocase(to,
-		    recipient->address) != SPAN_NONE))
-			report->recipients[n++] = *recipient;
-	}
-	if (replied)
-		report->n = n;
-}
-
-/* Adds a recipient whom all that the notice says is about. */
-static void
-add_recipient(const struct reading *reading, struct span address,
-    struct span notice)
-{
-	struct arena *arena = reading->message->arena;
-	struct recipient *recipient = report_add_recipient(reading->report,
-	    arena, reading->limits);
-	struct reply reply;
-
-	if (recipient == NULL)
-		return;
-	recipient->address = address;
-	reply_read(arena, notice, &reply);
-	recipient->reply = reply.text;
-	recipient->code = reply.code;
-	recipient->status = reply.status;
-}
-
-/*
- * A notice that names nobody is about the one recipient that the returned
- * message had; with several it cannot be told.
- */
-static void
-take_returned_recipient(const struct reading *reading, struct span notice)
-{
-	struct report *report = reading->report;
-	struct arena *arena = reading->message->arena;
-	struct span value = SPAN_ABSENT, address, other;
-	size_t at, len, other_len;
-
-	for (size_t i = 0; i < sizeof(recipient_fields) /
-	    sizeof(recipient_fields[0]) && value.len == 0; i++)
-		value = header_unfold(arena, header_value(
-		    &report->returned.headers, recipient_fields[i]));
-	at = address_find(value, &address, &len);
-	if (at == SPAN_NONE || address_find(span_from(value, at + len),
-	    &other, &other_len) != SPAN_NONE)
-		return;
-	add_recipient(reading, charset_to_utf8(arena, SPAN_ABSENT, address,
-	    NULL), notice);
-}
-
-/*
- * Finds the only address in a line that may be the failed one: not the
- * reader's own, no mail system's. False if there is another than lone.
- */
-static bool
-line_has_only(struct span line, struct span to, struct span *lone)
-{
-	struct span address;
-	size_t at, len;
-
-	while ((at = address_find(line, &address, &len)) != SPAN_NONE) {
-		line = span_from(line, at + len);
-		/* "Name/Unit@ORGANISATION": what Notes calls its users. */
-		if (span_find_char(address_domain(address), '.') == SPAN_NONE)
-			continue;
-		if (detect_sender(address) || span_find_nocase(to, address) !=
-		    SPAN_NONE || span_equal_nocase(address, *lone))
-			continue;
-		if (lone->len > 0)
-			return false;
-		*lone = address;
-	}
-	return true;
-}
-
-/*
- * A daemon's notice with a single address, in whatever words, is about that
- * one.
- */
-static void
-take_lone_address(const struct reading *reading, struct span notice)
-{
-	struct span to = notice_recipients(reading);
-	struct span rest = notice, line, lone = SPAN_ABSENT;
-
-	if (reading->origin < ORIGIN_MAIL_SYSTEM)
-		return;
-	while (span_next_line(&rest, &line))
-		if ((line.len == 0 || line.p[0] != '>') &&
-		    !line_has_only(line, to, &lone))
-			return;
-	if (lone.len > 0)
-		add_recipient(reading, lone, notice);
 }
 
 static bool read_message(const struct reading *reading);
@@ -385,14 +247,16 @@ read_prose(const struct reading *reading)
 	if (report->n == 0 && prose.weight == 0)
 		read_words(reading, second_text(reading), failed, &prose);
 	if (report->n > 1 && failed.len == 0)
-		drop_bystanders(reading);
+		guess_drop_bystanders(report, reading->message);
 	if (report->n == 0 && prose.weight >= PROSE_SURE) {
 		read_wrapped(reading, returned_bytes(reading->message,
 		    &prose));
+		if (report->n == 0 && reading->origin >= ORIGIN_MAIL_SYSTEM)
+			guess_lone_address(report, reading->message,
+			    prose.notice, reading->limits);
 		if (report->n == 0)
-			take_lone_address(reading, prose.notice);
-		if (report->n == 0)
-			take_returned_recipient(reading, prose.notice);
+			guess_returned_recipient(report, reading->message,
+			    prose.notice, reading->limits);
 	}
 	if (reading->origin < ORIGIN_MAIL_SYSTEM ||
 	    prose.weight < PROSE_SURE || prose.action == ACTION_NONE)
