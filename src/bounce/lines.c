@@ -104,7 +104,7 @@ continues_note(const struct mentions *mentions, struct span line,
 	    m->note.p, (size_t)(line.p - m->note.p) }))
 		return true;
 	return span_equal_nocase(m->address, address) &&
-	    mentions->above.p >= m->note.p - 400;
+	    m->note.p - mentions->above.p <= 400;
 }
 
 /*

@@ -93,7 +93,8 @@ class Bench:
         self.bounces = [m for m in self.mails if self.is_plain_bounce(m)]
         self.folder = tempfile.TemporaryDirectory(prefix='bench-')
         os.chmod(self.folder.name, 0o777)
-        self.port = 20000 + os.getpid() % 20000
+        # Below the ports that the system gives to clients.
+        self.port = 20000 + os.getpid() % 12000
 
     @staticmethod
     def is_plain_bounce(path):
