@@ -6,14 +6,24 @@
 
 #include "base/ascii.h"
 
-/* A node of the trie; 0 is the root and means "none" in links. */
+/* A node of the trie as it grows; 0 is the root and means "none" in links. */
 struct node {
 	uint32_t child;		/* first of its children */
 	uint32_t sibling;	/* next child of the same parent */
-	uint32_t fail;		/* the longest proper suffix in the trie */
-	uint32_t more;		/* next node on the way of fail with outputs */
 	uint32_t output;	/* first of its outputs, counted from 1 */
 	char byte;
+};
+
+/*
+ * A state of the automaton: a node, numbered so that the children of each
+ * stand side by side, as do the bytes that lead to them.
+ */
+struct state {
+	uint32_t child;		/* the first of them */
+	uint32_t fail;		/* the longest proper suffix in the trie */
+	uint32_t more;		/* next state on the way of fail with outputs */
+	uint32_t output;
+	uint16_t children;
 };
 
 /* A bit that a literal sets. */
@@ -30,11 +40,13 @@ struct prefilter {
 	size_t patterns;
 	uint64_t *always;	/* no literals: set for every text */
 	uint64_t *eight_bit;	/* set for every text beyond ASCII */
-	struct node *nodes;
+	struct node *nodes;	/* until prefilter_finish() */
 	size_t nnodes, node_capacity;
+	struct state *states;
+	char *bytes;		/* of each state: what leads to it */
 	struct output *outputs;
 	size_t noutputs, output_capacity;
-	uint32_t root[256];	/* children of the root, for speed */
+	uint32_t root[256];	/* children of the root */
 };
 
 struct prefilter *
@@ -69,6 +81,8 @@ prefilter_free(struct prefilter *prefilter)
 	free(prefilter->always);
 	free(prefilter->eight_bit);
 	free(prefilter->nodes);
+	free(prefilter->states);
+	free(prefilter->bytes);
 	free(prefilter->outputs);
 	free(prefilter);
 }
@@ -181,53 +195,90 @@ prefilter_add(struct prefilter *prefilter, size_t number, const char *pattern)
 	return true;
 }
 
-/* The next state of the automaton. */
+/* Returns the next state of the automaton. */
 static uint32_t
-step(const struct prefilter *prefilter, uint32_t node, char byte)
+step(const struct prefilter *prefilter, uint32_t at, char byte)
 {
-	for (;;) {
-		uint32_t child = find_child(prefilter, node, byte);
+	for (; at != 0; at = prefilter->states[at].fail) {
+		const struct state *state = &prefilter->states[at];
+		const char *bytes = prefilter->bytes + state->child;
 
-		if (child != 0 || node == 0)
-			return child;
-		node = prefilter->nodes[node].fail;
+		for (uint32_t i = 0; i < state->children; i++)
+			if (bytes[i] == byte)
+				return state->child + i;
 	}
+	return prefilter->root[(unsigned char)byte];
+}
+
+/* Numbers the nodes level by level; order gets the node of each state. */
+static void
+make_states(struct prefilter *prefilter, uint32_t *order)
+{
+	const struct node *nodes = prefilter->nodes;
+	uint32_t n = 1;
+
+	order[0] = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		struct state *state = &prefilter->states[i];
+
+		state->child = n;
+		state->output = nodes[order[i]].output;
+		for (uint32_t c = nodes[order[i]].child; c != 0;
+		    c = nodes[c].sibling) {
+			if (i == 0)
+				prefilter->root[(unsigned char)nodes[c].byte] =
+				    n;
+			prefilter->bytes[n] = nodes[c].byte;
+			order[n++] = c;
+			state->children++;
+		}
+	}
+}
+
+/* Links each state to its longest suffix, which is of an earlier level. */
+static void
+link_states(struct prefilter *prefilter)
+{
+	struct state *states = prefilter->states;
+
+	for (uint32_t i = 0; i < prefilter->nnodes; i++)
+		for (uint32_t k = 0; k < states[i].children; k++) {
+			uint32_t child = states[i].child + k;
+			uint32_t fail = i == 0 ? 0 : step(prefilter,
+			    states[i].fail, prefilter->bytes[child]);
+
+			states[child].fail = fail;
+			states[child].more = states[fail].output != 0 ? fail :
+			    states[fail].more;
+		}
 }
 
 bool
 prefilter_finish(struct prefilter *prefilter)
 {
-	uint32_t *queue = calloc(prefilter->nnodes, sizeof(*queue));
-	struct node *nodes = prefilter->nodes;
-	size_t head = 0, tail = 0;
+	size_t n = prefilter->nnodes;
+	uint32_t *order = calloc(n, sizeof(*order));
+	bool ok;
 
-	if (queue == NULL)
-		return false;
-	for (uint32_t c = nodes[0].child; c != 0; c = nodes[c].sibling)
-		queue[tail++] = c;
-	while (head < tail) {
-		uint32_t node = queue[head++];
-		uint32_t fail = nodes[node].fail;
-
-		nodes[node].more = nodes[fail].output != 0 ? fail :
-		    nodes[fail].more;
-		for (uint32_t c = nodes[node].child; c != 0;
-		    c = nodes[c].sibling) {
-			nodes[c].fail = step(prefilter, fail, nodes[c].byte);
-			queue[tail++] = c;
-		}
+	prefilter->states = calloc(n, sizeof(*prefilter->states));
+	prefilter->bytes = calloc(n, 1);
+	ok = order != NULL && prefilter->states != NULL &&
+	    prefilter->bytes != NULL;
+	if (ok) {
+		make_states(prefilter, order);
+		link_states(prefilter);
+		free(prefilter->nodes);
+		prefilter->nodes = NULL;
 	}
-	free(queue);
-	return true;
+	free(order);
+	return ok;
 }
 
 static void
-nominate(const struct prefilter *prefilter, uint32_t node, uint64_t *words)
+nominate(const struct prefilter *prefilter, uint32_t at, uint64_t *words)
 {
-	const struct node *nodes = prefilter->nodes;
-
-	for (; node != 0; node = nodes[node].more)
-		for (uint32_t o = nodes[node].output; o != 0;
+	for (; at != 0; at = prefilter->states[at].more)
+		for (uint32_t o = prefilter->states[at].output; o != 0;
 		    o = prefilter->outputs[o - 1].next)
 			set_bit(words, prefilter->outputs[o - 1].bit);
 }
@@ -238,14 +289,13 @@ prefilter_search(const struct prefilter *prefilter, struct span text,
 {
 	size_t n = prefilter_words(prefilter);
 	bool eight_bit = false;
-	uint32_t node = 0;
+	uint32_t at = 0;
 
 	memcpy(words, prefilter->always, 2 * n * sizeof(*words));
 	for (size_t i = 0; i < text.len; i++) {
 		eight_bit = eight_bit || ascii_is_8bit(text.p[i]);
-		node = step(prefilter, node, ascii_lower(text.p[i]));
-		if (node != 0)
-			nominate(prefilter, node, words);
+		at = step(prefilter, at, ascii_lower(text.p[i]));
+		nominate(prefilter, at, words);
 	}
 	for (size_t i = 0; eight_bit && i < 2 * n; i++)
 		words[i] |= prefilter->eight_bit[i];
