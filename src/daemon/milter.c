@@ -94,6 +94,8 @@ connection_clear(struct connection *connection)
 
 /* Why mails pass untouched. */
 static const char no_budget[] = "memory_limit is used up";
+static const char no_memory[] = "out of memory";
+static const char not_taken[] = "the mail server did not take the changes";
 
 /* Makes room for more bytes of the mail; marks it failed if there is none. */
 static bool
@@ -117,7 +119,7 @@ mail_reserve(struct connection *connection, size_t more)
 	bytes = realloc(mail->bytes, capacity);
 	if (bytes == NULL) {
 		atomic_fetch_sub(&memory_used, capacity - mail->capacity);
-		mail->failure = "out of memory";
+		mail->failure = no_memory;
 		return false;
 	}
 	mail->bytes = bytes;
@@ -158,7 +160,7 @@ on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
 {
 	static char at_end[] = "i {client_addr} {client_name}";
 	unsigned long steps = SMFIP_NOHELO | SMFIP_NOUNKNOWN | SMFIP_NODATA |
-	    SMFIP_NR_RCPT | SMFIP_NR_HDR | SMFIP_NR_BODY;
+	    SMFIP_NR_RCPT | SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY;
 	struct connection *connection;
 
 	(void)f2;
@@ -220,7 +222,7 @@ on_envrcpt(SMFICTX *ctx, char **argv)
 		if (mail->readers[mail->nreaders] != NULL)
 			mail->nreaders++;
 		else
-			mail->failure = "out of memory";
+			mail->failure = no_memory;
 	}
 	return SMFIS_NOREPLY;
 }
@@ -274,17 +276,17 @@ on_eoh(SMFICTX *ctx)
 	struct mail *mail;
 
 	if (connection == NULL || connection->held == NULL)
-		return SMFIS_ACCEPT;
+		return SMFIS_NOREPLY;
 	mail = &connection->mail;
 	if (!mail_reserve(connection, 2))
-		return SMFIS_CONTINUE;	/* said at the end of the mail */
+		return SMFIS_NOREPLY;	/* said at the end of the mail */
 	if (mail->ours[0] + mail->ours[1] == 0 && !may_be_bounce(connection)) {
-		connection_clear(connection);
-		return SMFIS_ACCEPT;
+		connection_clear(connection);	/* what follows is not kept */
+		return SMFIS_NOREPLY;
 	}
 	mail_add(mail, "\r\n", 2);
 	mail->header_len = mail->len;
-	return SMFIS_CONTINUE;
+	return SMFIS_NOREPLY;
 }
 
 static sfsistat
@@ -392,7 +394,7 @@ new_body(const struct edit_list *edits, const struct message *message)
 }
 
 /*
- * Replaces the body in one call, and then says something else at once: until
+ * Replaces the body in one call. The verdict must follow at once: until
  * Postfix hears that, a broken connection would leave it with half a body,
  * and default_action=accept would take that for the mail.
  */
@@ -401,25 +403,17 @@ replace_body(SMFICTX *ctx, struct span body)
 {
 	/* libmilter only reads the bytes. */
 	return smfi_replacebody(ctx, (unsigned char *)(uintptr_t)body.p,
-	    (int)body.len) == MI_SUCCESS && smfi_progress(ctx) == MI_SUCCESS;
+	    (int)body.len) == MI_SUCCESS;
 }
 
 /*
- * Hands the edits to libmilter: deletions, then insertions so that the first
- * comes to stand on top, the body last. What was handed over cannot be taken
- * back: the memory for the body is taken before.
+ * Hands the edits of the header to libmilter: deletions, then insertions so
+ * that the first comes to stand on top.
  */
 static bool
-apply(SMFICTX *ctx, const struct edit_list *edits,
+apply_headers(SMFICTX *ctx, const struct edit_list *edits,
     const struct message *message, unsigned long actions)
 {
-	struct span body = SPAN_ABSENT;
-
-	if (edits->nbody > 0) {
-		body = new_body(edits, message);
-		if (body.p == NULL || body.len > INT_MAX)
-			return false;
-	}
 	for (size_t i = 0; i < edits->nheaders && (actions & SMFIF_CHGHDRS);
 	    i++)
 		if (edits->headers[i].operation != HEADER_INSERT &&
@@ -430,7 +424,7 @@ apply(SMFICTX *ctx, const struct edit_list *edits,
 		if (edits->headers[i - 1].operation == HEADER_INSERT &&
 		    !apply_header(ctx, message->arena, &edits->headers[i - 1]))
 			return false;
-	return edits->nbody == 0 || replace_body(ctx, body);
+	return true;
 }
 
 /* Deletes forged fields that stand behind those that were looked at. */
@@ -506,6 +500,36 @@ log_bounce(const char *queue_id, struct arena *arena,
 	    annotation->why != NULL ? "\"" : "");
 }
 
+/*
+ * Hands all changes to libmilter and tells of them; returns why that failed,
+ * or NULL. What was handed over cannot be taken back: the memory for the body
+ * is taken before.
+ */
+static const char *
+hand_over(SMFICTX *ctx, const struct connection *connection,
+    const char *queue_id, const struct message *message,
+    const struct annotation *annotation)
+{
+	const struct edit_list *edits = &annotation->edits;
+	struct span body = SPAN("");
+
+	if (edits->nbody > 0)
+		body = new_body(edits, message);
+	if (body.p == NULL || body.len > INT_MAX)
+		return no_memory;
+	if (!annotation->marked && (connection->actions & SMFIF_CHGHDRS) &&
+	    !delete_unseen(ctx, &connection->mail, message))
+		return not_taken;
+	if (!apply_headers(ctx, edits, message, connection->actions))
+		return not_taken;
+	if (annotation->report.kind != REPORT_NONE) {
+		log_bounce(queue_id, message->arena, annotation);
+		metrics_count_bounce(annotation);
+	}
+	return edits->nbody == 0 || replace_body(ctx, body) ? NULL :
+	    not_taken;
+}
+
 /* Memory for what is made from a mail: part of the budget too. */
 #define ARENA_LIMIT(len) ((len) * 3 + ((size_t)1 << 20))
 
@@ -532,26 +556,17 @@ annotate_mail(SMFICTX *ctx, struct connection *connection,
 		readers[i] = span_of(mail->readers[i]);
 	if (readers == NULL || !message_parse(&message, arena,
 	    (struct span){ mail->bytes, mail->len }, &annotator->limits))
-		return "out of memory";
+		return no_memory;
 	if (mail->truncated)
 		message.flags |= MESSAGE_TRUNCATED;
 	if (!annotate(&annotation, annotator, &message, &delivery))
-		return "out of memory";
+		return no_memory;
 	if (less.annotate != 0)
 		less.annotate = ANNOTATE_HEADER;
 	if (!may_change_body(&annotation.edits, connection->actions) &&
 	    !annotate(&annotation, &less, &message, &delivery))
-		return "out of memory";
-	if (!annotation.marked && (connection->actions & SMFIF_CHGHDRS) &&
-	    !delete_unseen(ctx, mail, &message))
-		return "the mail server did not take the changes";
-	if (!apply(ctx, &annotation.edits, &message, connection->actions))
-		return "the mail server did not take the changes";
-	if (annotation.report.kind != REPORT_NONE) {
-		log_bounce(queue_id, arena, &annotation);
-		metrics_count_bounce(&annotation);
-	}
-	return NULL;
+		return no_memory;
+	return hand_over(ctx, connection, queue_id, &message, &annotation);
 }
 
 /* Bytes of a body that are enough to say what it is about. */

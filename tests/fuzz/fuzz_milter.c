@@ -316,7 +316,7 @@ drive_end_of_header(SMFICTX *ctx)
 {
 	if (wild || ctx->stage == STAGE_RCPT || ctx->stage == STAGE_HEADER) {
 		ctx->header_ended = true;
-		take(ctx, callbacks.xxfi_eoh(ctx), STAGE_EOH);
+		take_nothing(ctx, callbacks.xxfi_eoh(ctx), STAGE_EOH);
 	}
 }
 
