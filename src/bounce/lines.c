@@ -13,13 +13,9 @@ struct reader {
 	struct transcript transcript;
 	struct span lead;	/* the last line before that is not empty */
 	bool bracketed;		/* the first address line was in < > */
+	struct word_index other_labels;
+	struct word_index recipient_labels;
 };
-
-static bool
-is_other_label(struct span line)
-{
-	return words_at_start(line, other_labels, nother_labels) != NULL;
-}
 
 /*
  * Can what follows an address at the start of a line belong to the failed
@@ -158,11 +154,12 @@ read_address_line(struct reader *reader, struct span line)
 
 /* A label with an address behind it. */
 static bool
-read_label(struct mentions *mentions, struct span line)
+read_label(struct reader *reader, struct span line)
 {
+	struct mentions *mentions = reader->mentions;
 	struct span bare = line_bare(line), address;
-	const struct span *label = words_at_start(bare, recipient_labels,
-	    nrecipient_labels);
+	const struct span *label = word_index_at_start(
+	    &reader->recipient_labels, bare);
 	struct mention *m;
 	size_t start, len;
 
@@ -218,7 +215,7 @@ read_line(struct reader *reader, struct span line)
 	struct mentions *mentions = reader->mentions;
 
 	if (!transcript_read_line(&reader->transcript, mentions, line) &&
-	    !read_address_line(reader, line) && !read_label(mentions, line))
+	    !read_address_line(reader, line) && !read_label(reader, line))
 		read_lead_in(mentions, line);
 }
 
@@ -228,13 +225,17 @@ lines_read(struct mentions *mentions, struct span text)
 	struct reader reader = { .mentions = mentions };
 	struct span rest = text, line;
 
+	word_index_make(&reader.other_labels, other_labels, nother_labels);
+	word_index_make(&reader.recipient_labels, recipient_labels,
+	    nrecipient_labels);
 	while (span_next_line(&rest, &line)) {
 		struct span trimmed = span_trim(line);
 
 		/* The writer's signature. */
 		if (mentions->n > 0 && span_equal(trimmed, SPAN("--")))
 			break;
-		if (trimmed.len > 0 && !is_other_label(trimmed))
+		if (trimmed.len > 0 && word_index_at_start(
+		    &reader.other_labels, trimmed) == NULL)
 			read_line(&reader, line);
 		mentions->above = trimmed;
 		if (trimmed.len > 0)

@@ -83,12 +83,14 @@ notice_cut(struct span *text)
 	struct span rest = *text, line;
 	struct quotation quotation = { NULL, 0 };
 	const char *start = text->p;
+	struct word_index ends;
 	bool first = true;
 
+	word_index_make(&ends, endings, nendings);
 	while (span_next_line(&rest, &line)) {
 		struct span words = line_bare(line);
 
-		if (words_at_start(words, endings, nendings) != NULL) {
+		if (word_index_at_start(&ends, words) != NULL) {
 			text->len = (size_t)(line.p - start);
 			return rest;
 		}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "bounce/words.h"
 
-#include <limits.h>
+#include <string.h>
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -546,6 +546,7 @@ const struct span endings[] = {
 	SPAN_INIT("original message header"),
 };
 const size_t nendings = COUNT(endings);
+_Static_assert(COUNT(endings) <= WORDS_MAX, "too many words");
 
 const struct span lead_ins[] = {
 	SPAN_INIT("error delivering your mail to"),
@@ -611,7 +612,7 @@ const struct span lead_ins[] = {
 	SPAN_INIT("收件人"),
 };
 const size_t nlead_ins = COUNT(lead_ins);
-_Static_assert(COUNT(lead_ins) <= INSIDE_MAX, "too many words");
+_Static_assert(COUNT(lead_ins) <= WORDS_MAX, "too many words");
 
 const struct span reason_marks[] = {
 	SPAN_INIT("the error that the other server returned was:"),
@@ -653,7 +654,7 @@ const struct span reason_marks[] = {
 	SPAN_INIT("weil:"),
 };
 const size_t nreason_marks = COUNT(reason_marks);
-_Static_assert(COUNT(reason_marks) <= INSIDE_MAX, "too many words");
+_Static_assert(COUNT(reason_marks) <= WORDS_MAX, "too many words");
 
 const struct span trailers[] = {
 	SPAN_INIT("giving up on "),
@@ -688,6 +689,7 @@ const struct span other_labels[] = {
 	SPAN_INIT("http://"), SPAN_INIT("https://"),
 };
 const size_t nother_labels = COUNT(other_labels);
+_Static_assert(COUNT(other_labels) <= WORDS_MAX, "too many words");
 
 const struct span contact_words[] = {
 	SPAN_INIT("contact"), SPAN_INIT("assistance"), SPAN_INIT("question"),
@@ -723,7 +725,7 @@ const struct span server_marks[] = {
 	SPAN_INIT(" by "),
 };
 const size_t nserver_marks = COUNT(server_marks);
-_Static_assert(COUNT(server_marks) <= INSIDE_MAX, "too many words");
+_Static_assert(COUNT(server_marks) <= WORDS_MAX, "too many words");
 
 const struct span machine_names[] = {
 	SPAN_INIT("mailer-daemon"), SPAN_INIT("mailerdaemon"),
@@ -756,7 +758,7 @@ const struct span machine_titles[] = {
 	SPAN_INIT("postmaster"),
 };
 const size_t nmachine_titles = COUNT(machine_titles);
-_Static_assert(COUNT(machine_titles) <= INSIDE_MAX, "too many words");
+_Static_assert(COUNT(machine_titles) <= WORDS_MAX, "too many words");
 
 const struct span recipient_labels[] = {
 	SPAN_INIT("recipient address:"), SPAN_INIT("recipient:"),
@@ -804,6 +806,7 @@ const struct span recipient_labels[] = {
 	SPAN_INIT("수신자:"),
 };
 const size_t nrecipient_labels = COUNT(recipient_labels);
+_Static_assert(COUNT(recipient_labels) <= WORDS_MAX, "too many words");
 
 /* Are two bytes the same letter, or (most often) else the same? */
 static bool
@@ -821,6 +824,33 @@ begins_with(struct span s, struct span words)
 	    span_starts_nocase(s, words);
 }
 
+void
+word_index_make(struct word_index *index, const struct span *words, size_t n)
+{
+	index->words = words;
+	memset(index->first, 0, sizeof(index->first));
+	for (size_t i = n; i > 0; i--) {
+		unsigned char c = (unsigned char)words[i - 1].p[0];
+
+		index->next[i] = index->first[c];
+		index->first[c] = (unsigned char)i;
+	}
+	for (int c = 'a'; c <= 'z'; c++)
+		index->first[c ^ ('a' ^ 'A')] = index->first[c];
+}
+
+const struct span *
+word_index_at_start(const struct word_index *index, struct span s)
+{
+	if (s.len == 0)
+		return NULL;
+	for (size_t i = index->first[(unsigned char)s.p[0]]; i > 0;
+	    i = index->next[i])
+		if (begins_with(s, index->words[i - 1]))
+			return &index->words[i - 1];
+	return NULL;
+}
+
 const struct span *
 words_at_start(struct span s, const struct span *words, size_t n)
 {
@@ -835,22 +865,14 @@ words_at_start(struct span s, const struct span *words, size_t n)
 const struct span *
 words_inside(struct span s, const struct span *words, size_t n, size_t *at)
 {
-	/* For each first byte a chain of words, counted from 1. */
-	unsigned char first[UCHAR_MAX + 1] = { 0 }, next[INSIDE_MAX + 1];
+	struct word_index index;
 	size_t best = n + 1;
 
-	for (size_t i = n; i > 0; i--) {
-		unsigned char c = (unsigned char)words[i - 1].p[0];
-
-		next[i] = first[c];
-		first[c] = (unsigned char)i;
-	}
-	for (char c = 'a'; c <= 'z'; c++)
-		first[c ^ ('a' ^ 'A')] = first[(unsigned char)c];
+	word_index_make(&index, words, n);
 	/* What stands first in the table wins, wherever it stands in s. */
 	for (size_t from = 0; from < s.len && best > 1; from++)
-		for (size_t i = first[(unsigned char)s.p[from]];
-		    i > 0 && i < best; i = next[i])
+		for (size_t i = index.first[(unsigned char)s.p[from]];
+		    i > 0 && i < best; i = index.next[i])
 			if (begins_with(span_from(s, from), words[i - 1])) {
 				best = i;
 				*at = from;

@@ -6,6 +6,7 @@
 #ifndef BOUNCE_WORDS_H
 #define BOUNCE_WORDS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -81,11 +82,23 @@ extern const size_t nrobot_names;
 extern const struct span recipient_labels[];
 extern const size_t nrecipient_labels;
 
+/* A table of at most WORDS_MAX words, in lower case, made ready to be looked
+ * for in many lines: for each first byte a chain of words, counted from 1. */
+#define WORDS_MAX 200
+struct word_index {
+	const struct span *words;
+	unsigned char first[UCHAR_MAX + 1];
+	unsigned char next[WORDS_MAX + 1];
+};
+void word_index_make(struct word_index *index, const struct span *words,
+    size_t n);
+
 /*
- * Returns the first of n words that s begins with (holds), NULL if none. Words
- * are in lower case; INSIDE_MAX of them at most may be looked for inside.
+ * Return the first of the words that s begins with (holds, and where), NULL
+ * if there is none. At most WORDS_MAX may be looked for inside.
  */
-#define INSIDE_MAX 200
+const struct span *word_index_at_start(const struct word_index *index,
+    struct span s);
 const struct span *words_at_start(struct span s, const struct span *words,
     size_t n);
 const struct span *words_inside(struct span s, const struct span *words,

@@ -24,7 +24,7 @@ const struct cause *
 cause_by_id(const struct cause *causes, size_t ncauses, const char *id)
 {
 	for (size_t i = 0; i < ncauses; i++)
-		if (strcmp(causes[i].id, id) == 0)
+		if (causes[i].id[0] == id[0] && strcmp(causes[i].id, id) == 0)
 			return &causes[i];
 	return NULL;
 }

@@ -78,6 +78,8 @@ cli_read(const char *path, size_t limit, size_t *len)
 	*len = 0;
 	if (file == NULL)
 		return NULL;
+	if (file != stdin)	/* it is read in one piece */
+		setvbuf(file, NULL, _IONBF, 0);
 	bytes = cli_read_stream(file, limit, len, &error);
 	if (file != stdin)
 		fclose(file);

@@ -50,7 +50,7 @@ test_literals(void **state)
 		{ "mailbox full", "mailbox full" },
 		{ "User Unknown", "user unknown" },
 		{ "0123456789abcdefghijklmnopqrstuvwxyz",
-		  "0123456789abcdefghij" },
+		  "0123456789abcdef" },
 		{ "", "" },
 		{ "ab", "" },
 		{ ".*", "" },
