@@ -394,7 +394,7 @@ new_body(const struct edit_list *edits, const struct message *message)
 }
 
 /*
- * Replaces the body in one call. The verdict must follow at once: until
+ * Replaces the body in one call, and then says something else at once: until
  * Postfix hears that, a broken connection would leave it with half a body,
  * and default_action=accept would take that for the mail.
  */
@@ -403,7 +403,7 @@ replace_body(SMFICTX *ctx, struct span body)
 {
 	/* libmilter only reads the bytes. */
 	return smfi_replacebody(ctx, (unsigned char *)(uintptr_t)body.p,
-	    (int)body.len) == MI_SUCCESS;
+	    (int)body.len) == MI_SUCCESS && smfi_progress(ctx) == MI_SUCCESS;
 }
 
 /*
@@ -520,14 +520,14 @@ hand_over(SMFICTX *ctx, const struct connection *connection,
 	if (!annotation->marked && (connection->actions & SMFIF_CHGHDRS) &&
 	    !delete_unseen(ctx, &connection->mail, message))
 		return not_taken;
-	if (!apply_headers(ctx, edits, message, connection->actions))
+	if (!apply_headers(ctx, edits, message, connection->actions) ||
+	    (edits->nbody > 0 && !replace_body(ctx, body)))
 		return not_taken;
 	if (annotation->report.kind != REPORT_NONE) {
 		log_bounce(queue_id, message->arena, annotation);
 		metrics_count_bounce(annotation);
 	}
-	return edits->nbody == 0 || replace_body(ctx, body) ? NULL :
-	    not_taken;
+	return NULL;
 }
 
 /* Memory for what is made from a mail: part of the budget too. */

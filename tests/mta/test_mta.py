@@ -403,8 +403,10 @@ def test_corpus(site):
 
 
 def _return_path(mail):
-    """The envelope sender that a corpus mail had, empty if it does not tell."""
-    match = re.search(rb"(?mi)^Return-Path: *<([^>\s]*)>", mail.partition(b"\n\n")[0])
+    """The envelope sender that a corpus mail had: if it does not tell, whom it is from."""
+    header = mail.partition(b"\n\n")[0]
+    match = (re.search(rb"(?mi)^Return-Path: *<([^>\s]*)>", header) or
+             re.search(rb"(?mi)^From: .*?([!-;=?-~]+@[!-;=?-~]+)>?$", header))
     return match[1].decode() if match else ""
 
 
