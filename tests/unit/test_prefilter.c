@@ -3,11 +3,9 @@
 
 #include "app/defaults.h"
 #include "bounce/reply.h"
-#include "cause/prefilter.h"
 #include "cause/matcher.h"
+#include "cause/prefilter.h"
 #include "unittest.h"
-
-#define MANY 64
 
 /* Writes a set of literals, "|" between them, "%" for 8-bit. */
 static void
@@ -116,7 +114,7 @@ test_literals(void **state)
 		{ "mail|\320\277", "mail|%" },
 		{ "(?:\320\277)?abc", "abc" },
 	};
-	char text[MANY * (PREFILTER_LITERAL + 2)];
+	char text[PREFILTER_LITERALS * (PREFILTER_LITERAL + 2)];
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -146,7 +144,7 @@ test_two_sets(void **state)
 		{ "mailbox(?: is)? full", "mailbox", " full" },
 		{ "mailbox \303\251t\303\251", "mailbox ", "%" },
 	};
-	char text[MANY * (PREFILTER_LITERAL + 2)];
+	char text[PREFILTER_LITERALS * (PREFILTER_LITERAL + 2)];
 	struct prefilter_set sets[2];
 
 	(void)state;
