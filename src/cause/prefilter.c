@@ -15,15 +15,12 @@ struct node {
 };
 
 /*
- * A state of the automaton: a node, numbered so that the children of each
- * stand side by side, as do the bytes that lead to them.
+ * A node, numbered so that the children of each stand side by side, as do the
+ * bytes that lead to them and the bits that each sets.
  */
 struct state {
-	uint32_t child;		/* the first of them */
-	uint32_t fail;		/* the longest proper suffix in the trie */
-	uint32_t more;		/* next state on the way of fail with outputs */
-	uint32_t output;
-	uint16_t children;
+	uint32_t child, children;
+	uint32_t bit, bits;
 };
 
 /* A bit that a literal sets. */
@@ -40,13 +37,16 @@ struct prefilter {
 	size_t patterns;
 	uint64_t *always;	/* no literals: set for every text */
 	uint64_t *eight_bit;	/* set for every text beyond ASCII */
-	struct node *nodes;	/* until prefilter_finish() */
+	struct node *nodes;	/* until prefilter_finish(), as the outputs */
 	size_t nnodes, node_capacity;
-	struct state *states;
-	char *bytes;		/* of each state: what leads to it */
 	struct output *outputs;
 	size_t noutputs, output_capacity;
-	uint32_t root[256];	/* children of the root */
+	struct state *states;
+	char *bytes;		/* of each state: what leads to it */
+	uint32_t *bits;
+	unsigned char class[256];	/* of the bytes that begin literals */
+	size_t classes;
+	uint32_t *pairs;	/* of two classes: the state of such bytes */
 };
 
 struct prefilter *
@@ -81,9 +81,11 @@ prefilter_free(struct prefilter *prefilter)
 	free(prefilter->always);
 	free(prefilter->eight_bit);
 	free(prefilter->nodes);
+	free(prefilter->outputs);
 	free(prefilter->states);
 	free(prefilter->bytes);
-	free(prefilter->outputs);
+	free(prefilter->bits);
+	free(prefilter->pairs);
 	free(prefilter);
 }
 
@@ -119,11 +121,8 @@ make_room(void **array, size_t n, size_t *capacity, size_t size)
 static uint32_t
 find_child(const struct prefilter *prefilter, uint32_t node, char byte)
 {
-	uint32_t child;
+	uint32_t child = prefilter->nodes[node].child;
 
-	if (node == 0)
-		return prefilter->root[(unsigned char)byte];
-	child = prefilter->nodes[node].child;
 	while (child != 0 && prefilter->nodes[child].byte != byte)
 		child = prefilter->nodes[child].sibling;
 	return child;
@@ -146,8 +145,6 @@ make_child(struct prefilter *prefilter, uint32_t node, char byte)
 	prefilter->nodes[child] = (struct node){ .byte = byte,
 	    .sibling = prefilter->nodes[node].child };
 	prefilter->nodes[node].child = child;
-	if (node == 0)
-		prefilter->root[(unsigned char)byte] = child;
 	return child;
 }
 
@@ -195,19 +192,17 @@ prefilter_add(struct prefilter *prefilter, size_t number, const char *pattern)
 	return true;
 }
 
-/* Returns the next state of the automaton. */
-static uint32_t
-step(const struct prefilter *prefilter, uint32_t at, char byte)
+/* Moves the bits of a node to those of its state. */
+static void
+take_bits(struct prefilter *prefilter, struct state *state, uint32_t output,
+    uint32_t *n)
 {
-	for (; at != 0; at = prefilter->states[at].fail) {
-		const struct state *state = &prefilter->states[at];
-		const char *bytes = prefilter->bytes + state->child;
-
-		for (uint32_t i = 0; i < state->children; i++)
-			if (bytes[i] == byte)
-				return state->child + i;
+	state->bit = *n;
+	while (output != 0) {
+		prefilter->bits[(*n)++] = prefilter->outputs[output - 1].bit;
+		output = prefilter->outputs[output - 1].next;
 	}
-	return prefilter->root[(unsigned char)byte];
+	state->bits = *n - state->bit;
 }
 
 /* Numbers the nodes level by level; order gets the node of each state. */
@@ -215,19 +210,16 @@ static void
 make_states(struct prefilter *prefilter, uint32_t *order)
 {
 	const struct node *nodes = prefilter->nodes;
-	uint32_t n = 1;
+	uint32_t n = 1, bits = 0;
 
 	order[0] = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		struct state *state = &prefilter->states[i];
 
+		take_bits(prefilter, state, nodes[order[i]].output, &bits);
 		state->child = n;
-		state->output = nodes[order[i]].output;
 		for (uint32_t c = nodes[order[i]].child; c != 0;
 		    c = nodes[c].sibling) {
-			if (i == 0)
-				prefilter->root[(unsigned char)nodes[c].byte] =
-				    n;
 			prefilter->bytes[n] = nodes[c].byte;
 			order[n++] = c;
 			state->children++;
@@ -235,22 +227,62 @@ make_states(struct prefilter *prefilter, uint32_t *order)
 	}
 }
 
-/* Links each state to its longest suffix, which is of an earlier level. */
-static void
-link_states(struct prefilter *prefilter)
+/* Returns the child of state for byte; 0: it has none. */
+static uint32_t
+next_state(const struct prefilter *prefilter, const struct state *state,
+    char byte)
 {
-	struct state *states = prefilter->states;
+	const char *bytes = prefilter->bytes + state->child;
 
-	for (uint32_t i = 0; i < prefilter->nnodes; i++)
-		for (uint32_t k = 0; k < states[i].children; k++) {
-			uint32_t child = states[i].child + k;
-			uint32_t fail = i == 0 ? 0 : step(prefilter,
-			    states[i].fail, prefilter->bytes[child]);
+	for (uint32_t i = 0; i < state->children; i++)
+		if (bytes[i] == byte)
+			return state->child + i;
+	return 0;
+}
 
-			states[child].fail = fail;
-			states[child].more = states[fail].output != 0 ? fail :
-			    states[fail].more;
-		}
+static void
+classify(struct prefilter *prefilter, const struct state *state)
+{
+	for (uint32_t i = 0; i < state->children; i++) {
+		unsigned char byte = (unsigned char)prefilter->bytes[
+		    state->child + i];
+
+		if (prefilter->class[byte] == 0)
+			prefilter->class[byte] =
+			    (unsigned char)prefilter->classes++;
+	}
+}
+
+/* The place of the state that two bytes lead to; 0: none. */
+static uint32_t *
+pair(const struct prefilter *prefilter, char first, char second)
+{
+	return &prefilter->pairs[prefilter->class[(unsigned char)first] *
+	    prefilter->classes + prefilter->class[(unsigned char)second]];
+}
+
+/* Most bytes of a text end at the first or second step: a table has those. */
+static bool
+make_pairs(struct prefilter *prefilter)
+{
+	const struct state *states = prefilter->states;
+	const char *bytes = prefilter->bytes;
+	uint32_t first = states[0].child, seconds = first + states[0].children;
+
+	prefilter->classes = 1;		/* 0: no literal begins so */
+	for (uint32_t i = 0; i < seconds; i++)
+		classify(prefilter, &states[i]);
+	prefilter->pairs = calloc(prefilter->classes * prefilter->classes,
+	    sizeof(*prefilter->pairs));
+	if (prefilter->pairs == NULL)
+		return false;
+	for (uint32_t i = first; i < seconds; i++)
+		for (uint32_t k = 0; k < states[i].children; k++)
+			*pair(prefilter, bytes[i], bytes[states[i].child + k]) =
+			    states[i].child + k;
+	for (int c = 'a'; c <= 'z'; c++)
+		prefilter->class[c ^ ('a' ^ 'A')] = prefilter->class[c];
+	return true;
 }
 
 bool
@@ -262,25 +294,38 @@ prefilter_finish(struct prefilter *prefilter)
 
 	prefilter->states = calloc(n, sizeof(*prefilter->states));
 	prefilter->bytes = calloc(n, 1);
+	prefilter->bits = calloc(prefilter->noutputs + 1,
+	    sizeof(*prefilter->bits));
 	ok = order != NULL && prefilter->states != NULL &&
-	    prefilter->bytes != NULL;
+	    prefilter->bytes != NULL && prefilter->bits != NULL;
 	if (ok) {
 		make_states(prefilter, order);
-		link_states(prefilter);
-		free(prefilter->nodes);
-		prefilter->nodes = NULL;
+		ok = make_pairs(prefilter);
 	}
 	free(order);
+	free(prefilter->nodes);
+	free(prefilter->outputs);
+	prefilter->nodes = NULL;
+	prefilter->outputs = NULL;
 	return ok;
 }
 
+/* Sets the bits of each literal that text begins with. */
 static void
-nominate(const struct prefilter *prefilter, uint32_t at, uint64_t *words)
+search_here(const struct prefilter *prefilter, struct span text,
+    uint64_t *words)
 {
-	for (; at != 0; at = prefilter->states[at].more)
-		for (uint32_t o = prefilter->states[at].output; o != 0;
-		    o = prefilter->outputs[o - 1].next)
-			set_bit(words, prefilter->outputs[o - 1].bit);
+	uint32_t at = *pair(prefilter, text.p[0], text.p[1]);
+
+	for (size_t i = 2; at != 0; i++) {
+		const struct state *state = &prefilter->states[at];
+
+		for (uint32_t k = 0; k < state->bits; k++)
+			set_bit(words, prefilter->bits[state->bit + k]);
+		if (i >= text.len)
+			break;
+		at = next_state(prefilter, state, ascii_lower(text.p[i]));
+	}
 }
 
 void
@@ -288,14 +333,12 @@ prefilter_search(const struct prefilter *prefilter, struct span text,
     uint64_t *words)
 {
 	size_t n = prefilter_words(prefilter);
-	bool eight_bit = false;
-	uint32_t at = 0;
+	bool eight_bit = text.len > 0 && ascii_is_8bit(text.p[text.len - 1]);
 
 	memcpy(words, prefilter->always, 2 * n * sizeof(*words));
-	for (size_t i = 0; i < text.len; i++) {
-		eight_bit = eight_bit || ascii_is_8bit(text.p[i]);
-		at = step(prefilter, at, ascii_lower(text.p[i]));
-		nominate(prefilter, at, words);
+	for (; text.len >= 2; text = span_from(text, 1)) {
+		eight_bit = eight_bit || ascii_is_8bit(text.p[0]);
+		search_here(prefilter, text, words);
 	}
 	for (size_t i = 0; eight_bit && i < 2 * n; i++)
 		words[i] |= prefilter->eight_bit[i];

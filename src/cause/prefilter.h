@@ -2,8 +2,8 @@
 /*
  * The prefilter: which patterns can match a text at all? Each pattern has one
  * or two sets of literals, and every match holds at least one literal of each
- * set; one pass over the text finds the literals that are there (Aho and
- * Corasick 1975). It only narrows the candidates, the patterns themselves
+ * set; one pass over the text finds the literals that are there (a trie, tried
+ * at each byte). It only narrows the candidates, the patterns themselves
  * decide.
  */
 #ifndef CAUSE_PREFILTER_H
