@@ -57,7 +57,8 @@ DAEMON_LIBS = -lmilter $(APP_LIBS)
 CLI_LIBS = -lyajl $(APP_LIBS)
 
 CORE_FOLDERS = base mail bounce cause explain edit
-CORE := $(foreach f,$(CORE_FOLDERS),$(wildcard src/$(f)/*.c))
+CORE := $(filter-out src/bounce/mkwords.c,\
+    $(foreach f,$(CORE_FOLDERS),$(wildcard src/$(f)/*.c)))
 APP := $(filter-out src/app/mkdefaults.c,$(wildcard src/app/*.c))
 DAEMON := $(wildcard src/daemon/*.c)
 CLI := $(wildcard src/cli/*.c)
@@ -69,6 +70,7 @@ RULES := $(wildcard conf/rules/*.conf)
 objects = $(patsubst src/%.c,$(BUILD)/%.o,$(1))
 LIBRARY = $(BUILD)/libwhybounce.a
 DEFAULTS = $(BUILD)/defaults.o
+WORD_TABLES = $(BUILD)/word_tables.o
 
 # V=1 shows the commands.
 ifndef V
@@ -86,7 +88,7 @@ $(BUILD)/whybounce: $(call objects,$(CLI) $(APP)) $(DEFAULTS) $(LIBRARY)
 	$(call SAY,LINK,$@)
 	$(Q)$(LINK) -o $@ $^ $(CLI_LIBS) $(LIBS)
 
-$(LIBRARY): $(call objects,$(CORE))
+$(LIBRARY): $(call objects,$(CORE)) $(WORD_TABLES)
 	$(call SAY,AR,$@)
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $^
@@ -101,6 +103,12 @@ $(BUILD)/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call SAY,CC,$@)
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
+
+# What the words of bounces are looked up in.
+$(BUILD)/mkwords: $(call objects,$(addprefix src/,bounce/mkwords.c \
+    bounce/words.c))
+	$(call SAY,LINK,$@)
+	$(Q)$(LINK) -o $@ $^ $(LIBS)
 
 # The built-in defaults: conf/ as C tables.
 $(BUILD)/mkdefaults: $(call objects,src/app/mkdefaults.c src/app/book.c \
@@ -118,7 +126,11 @@ $(BUILD)/defaults.c: $(BUILD)/mkdefaults conf/causes.conf $(RULES) \
 	$(Q)$(BUILD)/mkdefaults conf/causes.conf conf/rules conf/domains \
 	    $(foreach l,$(LANGUAGES),$(l)=$(BUILD)/lang/$(l).mo) > $@
 
-$(DEFAULTS): $(BUILD)/defaults.c $(BUILD)/flags
+$(BUILD)/word_tables.c: $(BUILD)/mkwords
+	$(call SAY,MAKE,$@)
+	$(Q)$(BUILD)/mkwords > $@
+
+$(DEFAULTS) $(WORD_TABLES): %.o: %.c $(BUILD)/flags
 	$(call SAY,CC,$@)
 	$(Q)$(COMPILE) -c -o $@ $<
 

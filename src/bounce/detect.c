@@ -13,7 +13,7 @@ is_machine(struct span address)
 
 	if (at != SPAN_NONE)
 		address = span_first(address, at);
-	return words_at_start(address, machine_names, nmachine_names) != NULL;
+	return words_at_start(&machine_names, address) != NULL;
 }
 
 bool
@@ -35,26 +35,6 @@ static const char *const answer_fields[] = {
 };
 static const char *const list_fields[] = { "List-Id", "List-Post" };
 
-static const struct span answers[] = {
-	SPAN_INIT("out of office"), SPAN_INIT("out of the office"),
-	SPAN_INIT("autoreply"), SPAN_INIT("auto-reply"),
-	SPAN_INIT("automatic reply"), SPAN_INIT("auto reply"),
-	SPAN_INIT("vacation"), SPAN_INIT("abwesen"),
-	SPAN_INIT("automatische antwort"), SPAN_INIT("autorespon"),
-	SPAN_INIT("absence"), SPAN_INIT("nieobecno"),
-	SPAN_INIT("out-of-office"), SPAN_INIT("fuera de la oficina"),
-	SPAN_INIT("respuesta autom"), SPAN_INIT("risposta automatica"),
-	SPAN_INIT("resposta autom"), SPAN_INIT("automatisch antwoord"),
-	SPAN_INIT("odpowied\305\272 automatyczna"),
-	SPAN_INIT("automatick\303\241 odpov"), SPAN_INIT("autosvar"),
-	SPAN_INIT("automaattinen vastaus"), SPAN_INIT("otomatik yan"),
-	SPAN_INIT("\320\260\320\262\321\202\320\276\320\276"
-	    "\321\202\320\262\320\265\321\202"),
-	SPAN_INIT("\350\207\252\345\213\225\345\277\234\347\255\224"),
-	SPAN_INIT("\350\207\252\345\212\250\347\255\224\345\244\215"),
-	SPAN_INIT("\350\207\252\345\212\250\345\233\236\345\244\215"),
-};
-
 static bool
 has_any(const struct header_list *headers, const char *const *names, size_t n)
 {
@@ -72,7 +52,7 @@ is_answer(struct span subject)
 {
 	size_t at;
 
-	if (words_inside(subject, answers, COUNT(answers), &at) == NULL)
+	if (words_inside(&answers, subject, &at) == NULL)
 		return false;
 	for (size_t i = 0; i < nsubjects; i++)
 		if (span_find_nocase(span_first(subject, at),
@@ -119,7 +99,7 @@ origin_of(struct span address, bool null_sender)
 		    SPAN("post")) ? ORIGIN_DAEMON : ORIGIN_MAIL_SYSTEM;
 	if (null_sender)
 		return address.len > 0 ? ORIGIN_NULL_SENDER : ORIGIN_DAEMON;
-	if (words_at_start(local, robot_names, nrobot_names) != NULL ||
+	if (words_at_start(&robot_names, local) != NULL ||
 	    span_ends_nocase(local, SPAN("-admin")) ||
 	    span_ends_nocase(local, SPAN("-owner")))
 		return ORIGIN_ROBOT;
@@ -158,8 +138,8 @@ detect_origin(const struct message *message, const struct envelope *envelope)
 		return origin_of(envelope->sender, false);
 	origin = origin_of(span_trim(address), envelope->known ||
 	    has_null_sender(headers, message->arena));
-	if (origin == ORIGIN_OTHER && words_inside(from, machine_titles,
-	    nmachine_titles, &at) != NULL)
+	if (origin == ORIGIN_OTHER && words_inside(
+	    &machine_titles, from, &at) != NULL)
 		origin = ORIGIN_ROBOT;
 	return origin;
 }

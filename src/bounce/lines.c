@@ -13,8 +13,6 @@ struct reader {
 	struct transcript transcript;
 	struct span lead;	/* the last line before that is not empty */
 	bool bracketed;		/* the first address line was in < > */
-	struct word_index other_labels;
-	struct word_index recipient_labels;
 };
 
 /*
@@ -118,10 +116,10 @@ is_bystander(const struct reader *reader, bool bracketed)
 		return false;
 	while ((at = span_find(lead, SPAN(". "))) != SPAN_NONE)
 		lead = span_from(lead, at + 2);
-	if (words_inside(lead, failure_words, nfailure_words, &at) != NULL)
+	if (words_inside(&failure_words, lead, &at) != NULL)
 		return false;
 	return span_ends_nocase(lead, SPAN(" from")) ||
-	    words_inside(lead, contact_words, ncontact_words, &at) != NULL;
+	    words_inside(&contact_words, lead, &at) != NULL;
 }
 
 /* Lines that begin with an address, or with Sendmail's verdict on one. */
@@ -158,8 +156,8 @@ read_label(struct reader *reader, struct span line)
 {
 	struct mentions *mentions = reader->mentions;
 	struct span bare = line_bare(line), address;
-	const struct span *label = word_index_at_start(
-	    &reader->recipient_labels, bare);
+	const struct span *label = words_at_start(
+	    &recipient_labels, bare);
 	struct mention *m;
 	size_t start, len;
 
@@ -189,9 +187,8 @@ read_lead_in(struct mentions *mentions, struct span line)
 	if (span_find_char(line, '@') == SPAN_NONE ||
 	    (inside && mentions->above.len > 0))
 		return false;
-	for (size_t i = 0; (words = words_inside(line, lead_ins + i,
-	    nlead_ins - i, &at)) != NULL;
-	    i = (size_t)(words - lead_ins) + 1) {
+	for (size_t i = 0; (words = words_inside_from(&lead_ins, i, line,
+	    &at)) != NULL; i = (size_t)(words - lead_ins_list) + 1) {
 		at += words->len;
 		start = address_find(span_from(line, at), &address, &len);
 		/* "mail to some was refused: it is from <name@domain>" */
@@ -225,17 +222,14 @@ lines_read(struct mentions *mentions, struct span text)
 	struct reader reader = { .mentions = mentions };
 	struct span rest = text, line;
 
-	word_index_make(&reader.other_labels, other_labels, nother_labels);
-	word_index_make(&reader.recipient_labels, recipient_labels,
-	    nrecipient_labels);
 	while (span_next_line(&rest, &line)) {
 		struct span trimmed = span_trim(line);
 
 		/* The writer's signature. */
 		if (mentions->n > 0 && span_equal(trimmed, SPAN("--")))
 			break;
-		if (trimmed.len > 0 && word_index_at_start(
-		    &reader.other_labels, trimmed) == NULL)
+		if (trimmed.len > 0 && words_at_start(
+		    &other_labels, trimmed) == NULL)
 			read_line(&reader, line);
 		mentions->above = trimmed;
 		if (trimmed.len > 0)

@@ -8,45 +8,20 @@
 #include "mail/address.h"
 #include "mail/header.h"
 
-/* Fields of which two show that a message begins. */
-static const struct span first_fields[] = {
-	SPAN_INIT("Received: "), SPAN_INIT("Return-Path: "),
-	SPAN_INIT("From MAILER-DAEMON"),
-};
-
-/* Fields that a notice may quote, too: only the first of a paragraph. */
-static const struct span quoted_fields[] = {
-	SPAN_INIT("From: "), SPAN_INIT("To: "), SPAN_INIT("Date: "),
-	SPAN_INIT("Subject: "), SPAN_INIT("Message-ID: "),
-	SPAN_INIT("MIME-Version: "), SPAN_INIT("Content-Type: "),
-	SPAN_INIT("Delivered-To: "),
-};
-
-/* Fields that no notice quotes without the message. */
-static const struct span inner_fields[] = {
-	SPAN_INIT("Received"), SPAN_INIT("MIME-Version"),
-	SPAN_INIT("Content-Type"),
-};
-
-#define ENTRIES(table) (sizeof(table) / sizeof((table)[0]))
-
 /* Does the returned message begin with this line, unannounced? */
 static bool
 begins_header(struct span line, struct span rest, bool first)
 {
-	bool quoted = first && words_at_start(line, quoted_fields,
-	    ENTRIES(quoted_fields)) != NULL;
+	bool quoted = first && words_at_start(&quoted_fields, line) != NULL;
 	bool inner = !quoted;
 	struct header field;
 	size_t fields = 0;
 
-	if (!quoted && words_at_start(line, first_fields,
-	    ENTRIES(first_fields)) == NULL)
+	if (!quoted && words_at_start(&first_fields, line) == NULL)
 		return false;
 	while (fields < (quoted ? 12 : 2) && header_read(&rest, &field) ==
 	    HEADER_FIELD) {
-		inner |= words_at_start(field.name, inner_fields,
-		    ENTRIES(inner_fields)) != NULL;
+		inner |= words_at_start(&inner_fields, field.name) != NULL;
 		fields++;
 	}
 	return inner && fields >= 2;
@@ -83,14 +58,12 @@ notice_cut(struct span *text)
 	struct span rest = *text, line;
 	struct quotation quotation = { NULL, 0 };
 	const char *start = text->p;
-	struct word_index ends;
 	bool first = true;
 
-	word_index_make(&ends, endings, nendings);
 	while (span_next_line(&rest, &line)) {
 		struct span words = line_bare(line);
 
-		if (word_index_at_start(&ends, words) != NULL) {
+		if (words_at_start(&endings, words) != NULL) {
 			text->len = (size_t)(line.p - start);
 			return rest;
 		}

@@ -32,7 +32,8 @@ paragraph_first(struct span text)
 	while (span_next_line(&rest, &line)) {
 		struct span trimmed = span_trim(line);
 		bool ends = trimmed.len == 0 ||
-		    words_at_start(trimmed, trailers, ntrailers) != NULL;
+		    words_at_start(&trailers, trimmed) !=
+		    NULL;
 
 		if (ends && paragraph.len > 0)
 			break;

@@ -23,8 +23,8 @@ static struct span
 marked_reason(struct span text)
 {
 	size_t at;
-	const struct span *mark = words_inside(text, reason_marks,
-	    nreason_marks, &at);
+	const struct span *mark = words_inside(&reason_marks,
+	    text, &at);
 	struct span reason;
 
 	if (mark == NULL)

@@ -7,36 +7,6 @@
 #include "base/ascii.h"
 #include "bounce/words.h"
 
-#define CHAINS 512
-
-/* The sentences, in chains by their first four bytes; counted from 1. */
-struct chains {
-	uint16_t first[CHAINS];
-	uint16_t next[SENTENCES_MAX + 1];
-};
-
-/* The chain of what begins with these four bytes. */
-static size_t
-chain_of(const char *p)
-{
-	uint32_t bytes;
-
-	memcpy(&bytes, p, sizeof(bytes));
-	return bytes * 2654435761U >> 23;
-}
-
-static void
-make_chains(struct chains *chains)
-{
-	memset(chains->first, 0, sizeof(chains->first));
-	for (size_t i = nsentences; i > 0; i--) {
-		size_t chain = chain_of(sentences[i - 1].words.p);
-
-		chains->next[i] = chains->first[chain];
-		chains->first[chain] = (uint16_t)i;
-	}
-}
-
 /* Text in lower case, with every run of blanks and line ends one space. */
 static struct span
 folded(struct arena *arena, struct span text)
@@ -70,35 +40,52 @@ take_sentence(struct prose *prose, const struct sentence *sentence)
 		prose->action = sentence->action;
 }
 
-/* Marks the sentences that begin right here, in four bytes or more. */
-static void
-find_here(const struct chains *chains, struct span here, bool *found)
+/* Does a character beyond ASCII begin here? */
+static bool
+is_lead_byte(char c)
 {
-	for (size_t i = chains->first[chain_of(here.p)]; i > 0;
-	    i = chains->next[i]) {
+	return (unsigned char)c >= 0xc0;
+}
+
+/* A bit for each sentence. */
+struct found {
+	uint64_t words[SENTENCES_MAX / 64 + 1];
+};
+
+/* Marks the sentences that begin at p. */
+static void
+find_here(const char *p, const char *end, struct found *found)
+{
+	for (size_t i = sentence_index.first[sentence_chain(p)]; i > 0;
+	    i = sentence_index.next[i]) {
 		struct span words = sentences[i - 1].words;
 
-		if (here.len >= words.len &&
-		    memcmp(here.p, words.p, words.len) == 0)
-			found[i - 1] = true;
+		if ((size_t)(end - p) >= words.len &&
+		    memcmp(p, words.p, words.len) == 0)
+			found->words[(i - 1) / 64] |= (uint64_t)1 <<
+			    (i - 1) % 64;
 	}
 }
 
 void
 sentences_weigh(struct prose *prose, struct arena *arena, struct span text)
 {
-	bool found[SENTENCES_MAX] = { false };
+	struct found found = { { 0 } };
 	bool in_word = false;
-	struct chains chains;
+	const char *end;
 
-	make_chains(&chains);
 	text = folded(arena, span_first(text, SENTENCES_TEXT));
-	for (; text.len >= 4; text.p++, text.len--) {
-		if (!in_word || ascii_is_8bit(text.p[0]))
-			find_here(&chains, text, found);
-		in_word = ascii_is_alnum(text.p[0]);
+	end = text.p + text.len;
+	for (const char *p = text.p; end - p >= SENTENCE_KEY; p++) {
+		bool alnum = ascii_is_alnum(*p);
+
+		if (alnum ? !in_word : is_lead_byte(*p))
+			find_here(p, end, &found);
+		in_word = alnum;
 	}
-	for (size_t i = 0; i < nsentences; i++)
-		if (found[i])
-			take_sentence(prose, &sentences[i]);
+	for (size_t i = 0; i < SENTENCES_MAX / 64 + 1; i++)
+		for (uint64_t bits = found.words[i]; bits != 0;
+		    bits &= bits - 1)
+			take_sentence(prose, &sentences[i * 64 +
+			    (size_t)__builtin_ctzll(bits)]);
 }

@@ -7,13 +7,6 @@
 #include "bounce/words.h"
 #include "mail/address.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* Verdicts by which Sendmail says only that a program of its own failed. */
-static const struct span empty_verdicts[] = {
-	SPAN_INIT("Service unavailable"), SPAN_INIT("unknown mailer error"),
-};
-
 /*
  * The delivery program's own words, which stand above such a verdict:
  * "mail.local: unknown user". Returns them with the verdict, or nothing.
@@ -24,8 +17,8 @@ program_words(struct span above, struct span verdict, struct span words)
 	size_t colon = span_find(above, SPAN(": "));
 	int code;
 
-	if (words_at_start(words, empty_verdicts, COUNT(empty_verdicts)) ==
-	    NULL || colon == SPAN_NONE ||
+	if (words_at_start(&empty_verdicts, words) == NULL ||
+	    colon == SPAN_NONE ||
 	    span_find_char(above, ' ') != colon + 1 ||
 	    reply_code_at(above, &code) > 0)
 		return SPAN_ABSENT;
@@ -84,14 +77,6 @@ transcript_read_verdict(const struct transcript *transcript,
 	    span_from(rest, len + 3));
 	return true;
 }
-
-/* The marks of a transcript: what we said, what the other server said. */
-static const struct span said_by_us[] = {
-	SPAN_INIT(">>> "), SPAN_INIT("Sent <<< "), SPAN_INIT("In: "),
-};
-static const struct span said_by_them[] = {
-	SPAN_INIT("<<< "), SPAN_INIT("Received >>> "), SPAN_INIT("Out: "),
-};
 
 /* A command of ours; the answer to a RCPT TO is about its address. */
 static void
@@ -159,13 +144,13 @@ transcript_read_line(struct transcript *transcript, struct mentions *mentions,
 		transcript->commanded = mentions->answer = SPAN_ABSENT;
 		return true;
 	}
-	mark = words_at_start(line, said_by_us, COUNT(said_by_us));
+	mark = words_at_start(&said_by_us, line);
 	if (mark != NULL) {
 		mentions_end_note(mentions, line.p);
 		take_command(transcript, mentions, span_from(line, mark->len));
 		return true;
 	}
-	mark = words_at_start(line, said_by_them, COUNT(said_by_them));
+	mark = words_at_start(&said_by_them, line);
 	if (mark == NULL)
 		return false;
 	/* Courier writes the answer right below the address; what follows

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "bounce/words.h"
 
-#include <string.h>
-
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 #define SURE(words, system, action) \
@@ -397,7 +395,6 @@ const struct sentence sentences[] = {
 	OTHER("messages to you from the"),
 };
 const size_t nsentences = COUNT(sentences);
-_Static_assert(COUNT(sentences) <= SENTENCES_MAX, "too many sentences");
 
 const struct sentence subjects[] = {
 	LIKELY("undeliver", FAILED), LIKELY("unzustellbar", FAILED),
@@ -482,7 +479,7 @@ const struct sentence subjects[] = {
 };
 const size_t nsubjects = COUNT(subjects);
 
-const struct span endings[] = {
+const struct span endings_list[] = {
 	SPAN_INIT("below this line is a copy of the message"),
 	SPAN_INIT("enclosed is a copy of the message"),
 	SPAN_INIT("this is a copy of the message"),
@@ -545,10 +542,9 @@ const struct span endings[] = {
 	SPAN_INIT("kopie der nachricht"),
 	SPAN_INIT("original message header"),
 };
-const size_t nendings = COUNT(endings);
-_Static_assert(COUNT(endings) <= WORDS_MAX, "too many words");
+const size_t endings_count = COUNT(endings_list);
 
-const struct span lead_ins[] = {
+const struct span lead_ins_list[] = {
 	SPAN_INIT("error delivering your mail to"),
 	SPAN_INIT("deliver your message to"),
 	SPAN_INIT("deliver the message to"),
@@ -611,10 +607,9 @@ const struct span lead_ins[] = {
 	SPAN_INIT("доставлено"),
 	SPAN_INIT("收件人"),
 };
-const size_t nlead_ins = COUNT(lead_ins);
-_Static_assert(COUNT(lead_ins) <= WORDS_MAX, "too many words");
+const size_t lead_ins_count = COUNT(lead_ins_list);
 
-const struct span reason_marks[] = {
+const struct span reason_marks_list[] = {
 	SPAN_INIT("the error that the other server returned was:"),
 	SPAN_INIT("technical details of permanent failure:"),
 	SPAN_INIT("technical details of temporary failure:"),
@@ -653,10 +648,9 @@ const struct span reason_marks[] = {
 	SPAN_INIT("grund:"),
 	SPAN_INIT("weil:"),
 };
-const size_t nreason_marks = COUNT(reason_marks);
-_Static_assert(COUNT(reason_marks) <= WORDS_MAX, "too many words");
+const size_t reason_marks_count = COUNT(reason_marks_list);
 
-const struct span trailers[] = {
+const struct span trailers_list[] = {
 	SPAN_INIT("giving up on "),
 	SPAN_INIT("i'm not going to try again"),
 	SPAN_INIT("[rcpt_to]"), SPAN_INIT("[data]"), SPAN_INIT("[mail_from]"),
@@ -674,9 +668,9 @@ const struct span trailers[] = {
 	SPAN_INIT("please do not reply"),
 	SPAN_INIT("if you feel this message"),
 };
-const size_t ntrailers = COUNT(trailers);
+const size_t trailers_count = COUNT(trailers_list);
 
-const struct span other_labels[] = {
+const struct span other_labels_list[] = {
 	SPAN_INIT("to:"), SPAN_INIT("from:"), SPAN_INIT("cc:"),
 	SPAN_INIT("bcc:"), SPAN_INIT("reply-to:"), SPAN_INIT("sender:"),
 	SPAN_INIT("subject:"), SPAN_INIT("sent:"), SPAN_INIT("date:"),
@@ -688,10 +682,9 @@ const struct span other_labels[] = {
 	SPAN_INIT("an:"), SPAN_INIT("betreff:"), SPAN_INIT("de :"),
 	SPAN_INIT("http://"), SPAN_INIT("https://"),
 };
-const size_t nother_labels = COUNT(other_labels);
-_Static_assert(COUNT(other_labels) <= WORDS_MAX, "too many words");
+const size_t other_labels_count = COUNT(other_labels_list);
 
-const struct span contact_words[] = {
+const struct span contact_words_list[] = {
 	SPAN_INIT("contact"), SPAN_INIT("assistance"), SPAN_INIT("question"),
 	SPAN_INIT("help"), SPAN_INIT("write to"), SPAN_INIT("reply to"),
 	SPAN_INIT("ask"), SPAN_INIT("inform"), SPAN_INIT("support"),
@@ -701,17 +694,17 @@ const struct span contact_words[] = {
 	SPAN_INIT("aide"), SPAN_INIT("pomoc"),
 	SPAN_INIT("\345\225\217"),	/* toi */
 };
-const size_t ncontact_words = COUNT(contact_words);
+const size_t contact_words_count = COUNT(contact_words_list);
 
-const struct span failure_words[] = {
+const struct span failure_words_list[] = {
 	SPAN_INIT("deliver"), SPAN_INIT("fail"), SPAN_INIT("recipient"),
 	SPAN_INIT("address"), SPAN_INIT("refused"), SPAN_INIT("rejected"),
 	SPAN_INIT("reach"), SPAN_INIT("zustell"), SPAN_INIT("zugestellt"),
 	SPAN_INIT("empf"), SPAN_INIT("destinat"),
 };
-const size_t nfailure_words = COUNT(failure_words);
+const size_t failure_words_count = COUNT(failure_words_list);
 
-const struct span server_marks[] = {
+const struct span server_marks_list[] = {
 	SPAN_INIT("while talking to "),
 	SPAN_INIT("remote server at "),
 	SPAN_INIT("receiving server: "),
@@ -724,10 +717,9 @@ const struct span server_marks[] = {
 	SPAN_INIT("server "),
 	SPAN_INIT(" by "),
 };
-const size_t nserver_marks = COUNT(server_marks);
-_Static_assert(COUNT(server_marks) <= WORDS_MAX, "too many words");
+const size_t server_marks_count = COUNT(server_marks_list);
 
-const struct span machine_names[] = {
+const struct span machine_names_list[] = {
 	SPAN_INIT("mailer-daemon"), SPAN_INIT("mailerdaemon"),
 	SPAN_INIT("mailer_daemon"), SPAN_INIT("mail-daemon"),
 	SPAN_INIT("maildaemon"), SPAN_INIT("postmaster"),
@@ -740,27 +732,26 @@ const struct span machine_names[] = {
 	SPAN_INIT("mailmaster"), SPAN_INIT("mail-system"),
 	SPAN_INIT("mailsystem"),
 };
-const size_t nmachine_names = COUNT(machine_names);
+const size_t machine_names_count = COUNT(machine_names_list);
 
-const struct span robot_names[] = {
+const struct span robot_names_list[] = {
 	SPAN_INIT("no-reply"), SPAN_INIT("noreply"), SPAN_INIT("no_reply"),
 	SPAN_INIT("donotreply"), SPAN_INIT("do-not-reply"), SPAN_INIT("root"),
 	SPAN_INIT("mailer"), SPAN_INIT("bounce"), SPAN_INIT("sysadmin"),
 	SPAN_INIT("administrator"), SPAN_INIT("mailadmin"),
 	SPAN_INIT("daemon"), SPAN_INIT("smtp"), SPAN_INIT("mailserver"),
 };
-const size_t nrobot_names = COUNT(robot_names);
+const size_t robot_names_count = COUNT(robot_names_list);
 
-const struct span machine_titles[] = {
+const struct span machine_titles_list[] = {
 	SPAN_INIT("mail delivery"), SPAN_INIT("mailer-daemon"),
 	SPAN_INIT("mailer daemon"), SPAN_INIT("delivery subsystem"),
 	SPAN_INIT("mail system"), SPAN_INIT("mail administrator"),
 	SPAN_INIT("postmaster"),
 };
-const size_t nmachine_titles = COUNT(machine_titles);
-_Static_assert(COUNT(machine_titles) <= WORDS_MAX, "too many words");
+const size_t machine_titles_count = COUNT(machine_titles_list);
 
-const struct span recipient_labels[] = {
+const struct span recipient_labels_list[] = {
 	SPAN_INIT("recipient address:"), SPAN_INIT("recipient:"),
 	SPAN_INIT("failed recipient:"), SPAN_INIT("final-recipient:"),
 	SPAN_INIT("rcpt to:"), SPAN_INIT("could not be delivered to:"),
@@ -805,77 +796,67 @@ const struct span recipient_labels[] = {
 	SPAN_INIT("받는 사람:"),
 	SPAN_INIT("수신자:"),
 };
-const size_t nrecipient_labels = COUNT(recipient_labels);
-_Static_assert(COUNT(recipient_labels) <= WORDS_MAX, "too many words");
+const size_t recipient_labels_count = COUNT(recipient_labels_list);
 
-/* Are two bytes the same letter, or (most often) else the same? */
-static bool
-are_alike(char a, char b)
-{
-	return ((a ^ b) & ~('a' ^ 'A')) == 0;
-}
+const struct span answers_list[] = {
+	SPAN_INIT("out of office"), SPAN_INIT("out of the office"),
+	SPAN_INIT("autoreply"), SPAN_INIT("auto-reply"),
+	SPAN_INIT("automatic reply"), SPAN_INIT("auto reply"),
+	SPAN_INIT("vacation"), SPAN_INIT("abwesen"),
+	SPAN_INIT("automatische antwort"), SPAN_INIT("autorespon"),
+	SPAN_INIT("absence"), SPAN_INIT("nieobecno"),
+	SPAN_INIT("out-of-office"), SPAN_INIT("fuera de la oficina"),
+	SPAN_INIT("respuesta autom"), SPAN_INIT("risposta automatica"),
+	SPAN_INIT("resposta autom"), SPAN_INIT("automatisch antwoord"),
+	SPAN_INIT("odpowied\305\272 automatyczna"),
+	SPAN_INIT("automatick\303\241 odpov"), SPAN_INIT("autosvar"),
+	SPAN_INIT("automaattinen vastaus"), SPAN_INIT("otomatik yan"),
+	SPAN_INIT("\320\260\320\262\321\202\320\276\320\276"
+	    "\321\202\320\262\320\265\321\202"),
+	SPAN_INIT("\350\207\252\345\213\225\345\277\234\347\255\224"),
+	SPAN_INIT("\350\207\252\345\212\250\347\255\224\345\244\215"),
+	SPAN_INIT("\350\207\252\345\212\250\345\233\236\345\244\215"),
+};
+const size_t answers_count = COUNT(answers_list);
 
-/* Does s begin with words? Two bytes tell most of them apart. */
-static bool
-begins_with(struct span s, struct span words)
-{
-	return s.len >= words.len && are_alike(s.p[0], words.p[0]) &&
-	    (words.len < 2 || are_alike(s.p[1], words.p[1])) &&
-	    span_starts_nocase(s, words);
-}
+const struct span origin_marks_list[] = {
+	SPAN_INIT("generated from "), SPAN_INIT("generated by "),
+	SPAN_INIT("expanded from "), SPAN_INIT("expanded from: "),
+	SPAN_INIT("original address: "),
+};
+const size_t origin_marks_count = COUNT(origin_marks_list);
 
-void
-word_index_make(struct word_index *index, const struct span *words, size_t n)
-{
-	index->words = words;
-	memset(index->first, 0, sizeof(index->first));
-	for (size_t i = n; i > 0; i--) {
-		unsigned char c = (unsigned char)words[i - 1].p[0];
+const struct span empty_verdicts_list[] = {
+	SPAN_INIT("service unavailable"), SPAN_INIT("unknown mailer error"),
+};
+const size_t empty_verdicts_count = COUNT(empty_verdicts_list);
 
-		index->next[i] = index->first[c];
-		index->first[c] = (unsigned char)i;
-	}
-	for (int c = 'a'; c <= 'z'; c++)
-		index->first[c ^ ('a' ^ 'A')] = index->first[c];
-}
+const struct span said_by_us_list[] = {
+	SPAN_INIT(">>> "), SPAN_INIT("sent <<< "), SPAN_INIT("in: "),
+};
+const size_t said_by_us_count = COUNT(said_by_us_list);
 
-const struct span *
-word_index_at_start(const struct word_index *index, struct span s)
-{
-	if (s.len == 0)
-		return NULL;
-	for (size_t i = index->first[(unsigned char)s.p[0]]; i > 0;
-	    i = index->next[i])
-		if (begins_with(s, index->words[i - 1]))
-			return &index->words[i - 1];
-	return NULL;
-}
+const struct span said_by_them_list[] = {
+	SPAN_INIT("<<< "), SPAN_INIT("received >>> "), SPAN_INIT("out: "),
+};
+const size_t said_by_them_count = COUNT(said_by_them_list);
 
-const struct span *
-words_at_start(struct span s, const struct span *words, size_t n)
-{
-	if (s.len == 0)
-		return NULL;
-	for (size_t i = 0; i < n; i++)
-		if (begins_with(s, words[i]))
-			return &words[i];
-	return NULL;
-}
+const struct span first_fields_list[] = {
+	SPAN_INIT("received: "), SPAN_INIT("return-path: "),
+	SPAN_INIT("from mailer-daemon"),
+};
+const size_t first_fields_count = COUNT(first_fields_list);
 
-const struct span *
-words_inside(struct span s, const struct span *words, size_t n, size_t *at)
-{
-	struct word_index index;
-	size_t best = n + 1;
+const struct span quoted_fields_list[] = {
+	SPAN_INIT("from: "), SPAN_INIT("to: "), SPAN_INIT("date: "),
+	SPAN_INIT("subject: "), SPAN_INIT("message-id: "),
+	SPAN_INIT("mime-version: "), SPAN_INIT("content-type: "),
+	SPAN_INIT("delivered-to: "),
+};
+const size_t quoted_fields_count = COUNT(quoted_fields_list);
 
-	word_index_make(&index, words, n);
-	/* What stands first in the table wins, wherever it stands in s. */
-	for (size_t from = 0; from < s.len && best > 1; from++)
-		for (size_t i = index.first[(unsigned char)s.p[from]];
-		    i > 0 && i < best; i = index.next[i])
-			if (begins_with(span_from(s, from), words[i - 1])) {
-				best = i;
-				*at = from;
-			}
-	return best <= n ? &words[best - 1] : NULL;
-}
+const struct span inner_fields_list[] = {
+	SPAN_INIT("received"), SPAN_INIT("mime-version"),
+	SPAN_INIT("content-type"),
+};
+const size_t inner_fields_count = COUNT(inner_fields_list);

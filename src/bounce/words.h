@@ -6,11 +6,11 @@
 #ifndef BOUNCE_WORDS_H
 #define BOUNCE_WORDS_H
 
-#include <limits.h>
-#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/span.h"
+#include "bounce/lookup.h"
 #include "bounce/report.h"
 
 /* A sentence that shows what kind of notice this is. */
@@ -26,82 +26,99 @@ struct sentence {
 
 extern const struct sentence sentences[];
 extern const size_t nsentences;
-#define SENTENCES_MAX 500	/* a build with more of them fails */
+
+/* The sentences, in chains by their first bytes; counted from 1. A build with
+ * more of them fails. */
+#define SENTENCES_MAX 1000
+#define SENTENCE_CHAINS 4096
+#define SENTENCE_KEY 6	/* so many bytes tell the chain */
+struct sentence_index {
+	uint16_t first[SENTENCE_CHAINS];
+	uint16_t next[SENTENCES_MAX + 1];
+};
+extern const struct sentence_index sentence_index;
+
+/* The chain of what begins with the SENTENCE_KEY bytes at p. */
+static inline size_t
+sentence_chain(const char *p)
+{
+	const unsigned char *b = (const unsigned char *)p;
+	uint64_t key = (uint64_t)b[0] | (uint64_t)b[1] << 8 |
+	    (uint64_t)b[2] << 16 | (uint64_t)b[3] << 24 |
+	    (uint64_t)b[4] << 32 | (uint64_t)b[5] << 40;
+
+	return key * 0x9e3779b97f4a7c15U >> 52;
+}
 
 /* Subjects of bounces, in the same form. */
 extern const struct sentence subjects[];
 extern const size_t nsubjects;
 
+/* A table of words in lower case, and (made of it by mkwords, when the
+ * program is built) what they are looked up in. */
+#define WORDS(table) \
+	extern const struct span table##_list[]; \
+	extern const size_t table##_count; \
+	extern const struct words table
+
 /*
  * Lines with which the notice ends and the returned message begins; compared
  * with the line after its leading dashes, stars and blanks.
  */
-extern const struct span endings[];
-extern const size_t nendings;
+WORDS(endings);
 
 /* Words in a line that stand before the address of a failed recipient. */
-extern const struct span lead_ins[];
-extern const size_t nlead_ins;
+WORDS(lead_ins);
 
 /* Words behind which the reason stands, in the line or the next one. */
-extern const struct span reason_marks[];
-extern const size_t nreason_marks;
+WORDS(reason_marks);
 
 /* Lines that are no part of a reason: they end it. */
-extern const struct span trailers[];
-extern const size_t ntrailers;
+WORDS(trailers);
 
 /* Labels at the start of a line whose address is not a failed recipient. */
-extern const struct span other_labels[];
-extern const size_t nother_labels;
+WORDS(other_labels);
 
 /* Words in a line that leads to the address of somebody to ask; and words in
  * one that leads to failed recipients all the same. */
-extern const struct span contact_words[];
-extern const size_t ncontact_words;
-extern const struct span failure_words[];
-extern const size_t nfailure_words;
+WORDS(contact_words);
+WORDS(failure_words);
 
 /* Words before the name of the server that answered. */
-extern const struct span server_marks[];
-extern const size_t nserver_marks;
+WORDS(server_marks);
 
 /* Local parts that mail systems send from. */
-extern const struct span machine_names[];
-extern const size_t nmachine_names;
+WORDS(machine_names);
 
 /* Words in the names that mail systems give themselves; people, too. */
-extern const struct span machine_titles[];
-extern const size_t nmachine_titles;
+WORDS(machine_titles);
 
 /* Local parts of programs that are no mail systems, but may bounce. */
-extern const struct span robot_names[];
-extern const size_t nrobot_names;
+WORDS(robot_names);
 
 /* Labels at the start of a line behind which a failed recipient stands. */
-extern const struct span recipient_labels[];
-extern const size_t nrecipient_labels;
+WORDS(recipient_labels);
 
-/* A table of at most WORDS_MAX words, in lower case, made ready to be looked
- * for in many lines: for each first byte a chain of words, counted from 1. */
-#define WORDS_MAX 200
-struct word_index {
-	const struct span *words;
-	unsigned char first[UCHAR_MAX + 1];
-	unsigned char next[WORDS_MAX + 1];
-};
-void word_index_make(struct word_index *index, const struct span *words,
-    size_t n);
+/* Words of subjects that answering machines write. */
+WORDS(answers);
 
-/*
- * Return the first of the words that s begins with (holds, and where), NULL
- * if there is none. At most WORDS_MAX may be looked for inside.
- */
-const struct span *word_index_at_start(const struct word_index *index,
-    struct span s);
-const struct span *words_at_start(struct span s, const struct span *words,
-    size_t n);
-const struct span *words_inside(struct span s, const struct span *words,
-    size_t n, size_t *at);
+/* Words behind which the address stands that was passed on to this one. */
+WORDS(origin_marks);
+
+/* Verdicts by which Sendmail says only that a program of its own failed. */
+WORDS(empty_verdicts);
+
+/* The marks of a transcript: what we said, what the other server said. */
+WORDS(said_by_us);
+WORDS(said_by_them);
+
+/* Fields of which two show that a message begins. */
+WORDS(first_fields);
+
+/* Fields that a notice may quote, too: only the first of a paragraph. */
+WORDS(quoted_fields);
+
+/* Fields that no notice quotes without the message. */
+WORDS(inner_fields);
 
 #endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mkwords - write what the tables of bounce/words.c are looked up in
+ *
+ * usage: mkwords > word_tables.c
+ *
+ * Part of the build only. Words that cannot be looked up stop it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/ascii.h"
+#include "bounce/words.h"
+
+static void
+stop(const char *table, struct span words, const char *what)
+{
+	fprintf(stderr, "src/bounce/words.c: %s: \"%.*s\": %s\n", table,
+	    (int)words.len, words.p, what);
+	exit(EXIT_FAILURE);
+}
+
+static void
+check_words(const char *table, struct span words, size_t shortest)
+{
+	if (words.len < shortest)
+		stop(table, words, "it is too short");
+	for (size_t i = 0; i < words.len; i++)
+		if (words.p[i] != ascii_lower(words.p[i]))
+			stop(table, words, "it is not in lower case");
+}
+
+static void
+put_numbers(const char *name, const uint32_t *numbers, size_t n)
+{
+	printf("\t.%s = {", name);
+	for (size_t i = 0; i < n; i++) {
+		printf("%s%uU,", i % 12 == 0 ? "\n\t\t" : " ",
+		    (unsigned)numbers[i]);
+	}
+	puts("\n\t},");
+}
+
+/* A letter in upper case leads where it leads in lower case. */
+static void
+copy_case(uint32_t *by_byte)
+{
+	for (int c = 'a'; c <= 'z'; c++)
+		by_byte[c ^ ('a' ^ 'A')] = by_byte[c];
+}
+
+static void
+put_table(const char *table, const struct span *list, size_t n)
+{
+	uint32_t first[UCHAR_MAX + 1] = { 0 }, second[UCHAR_MAX + 1] = { 0 };
+	uint32_t next[WORDS_MAX + 1] = { 0 };
+
+	if (n > WORDS_MAX)
+		stop(table, list[WORDS_MAX], "no room for it");
+	for (size_t i = n; i > 0; i--) {
+		struct span words = list[i - 1];
+		unsigned char c;
+
+		check_words(table, words, 1);
+		c = (unsigned char)words.p[0];
+		next[i] = first[c];
+		first[c] = (uint32_t)i;
+		second[c] |= words.len > 1 ? LOOKUP_BIT(words.p[1]) :
+		    UINT32_MAX;
+	}
+	copy_case(first);
+	copy_case(second);
+	printf("const struct words %s = {\n\t.list = %s_list,\n", table, table);
+	put_numbers("second", second, UCHAR_MAX + 1);
+	put_numbers("first", first, UCHAR_MAX + 1);
+	put_numbers("next", next, n + 1);
+	puts("};");
+}
+
+static void
+put_sentences(void)
+{
+	static uint32_t first[SENTENCE_CHAINS], next[SENTENCES_MAX + 1];
+
+	if (nsentences > SENTENCES_MAX)
+		stop("sentences", sentences[SENTENCES_MAX].words,
+		    "no room for it");
+	for (size_t i = nsentences; i > 0; i--) {
+		struct span words = sentences[i - 1].words;
+		size_t chain;
+
+		check_words("sentences", words, SENTENCE_KEY);
+		if (!ascii_is_alnum(words.p[0]) && !ascii_is_8bit(words.p[0]))
+			stop("sentences", words, "it begins with no letter");
+		chain = sentence_chain(words.p);
+		next[i] = first[chain];
+		first[chain] = (uint32_t)i;
+	}
+	puts("const struct sentence_index sentence_index = {");
+	put_numbers("first", first, SENTENCE_CHAINS);
+	put_numbers("next", next, nsentences + 1);
+	puts("};");
+}
+
+#define PUT(table) put_table(#table, table##_list, table##_count)
+
+int
+main(void)
+{
+	puts("#include \"bounce/words.h\"");
+	put_sentences();
+	PUT(answers);
+	PUT(contact_words);
+	PUT(empty_verdicts);
+	PUT(endings);
+	PUT(failure_words);
+	PUT(first_fields);
+	PUT(inner_fields);
+	PUT(lead_ins);
+	PUT(machine_names);
+	PUT(machine_titles);
+	PUT(origin_marks);
+	PUT(other_labels);
+	PUT(quoted_fields);
+	PUT(reason_marks);
+	PUT(recipient_labels);
+	PUT(robot_names);
+	PUT(said_by_them);
+	PUT(said_by_us);
+	PUT(server_marks);
+	PUT(trailers);
+	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
