@@ -51,7 +51,7 @@ void prefilter_search(const struct prefilter *prefilter, struct span text,
 size_t prefilter_split(char *pattern);
 
 /* A literal: lower-case ASCII; or the one byte 0x80, any beyond ASCII. */
-#define PREFILTER_LITERAL 16
+#define PREFILTER_LITERAL 32
 struct prefilter_literal {
 	size_t len;
 	char bytes[PREFILTER_LITERAL];

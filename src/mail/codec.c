@@ -133,20 +133,24 @@ quoted_printable_line(struct buf *out, struct span line)
 {
 	while (line.len > 0 && ascii_is_blank(line.p[line.len - 1]))
 		line.len--;
-	for (size_t i = 0; i < line.len; i++) {
+	while (line.len > 0) {
+		size_t plain = span_find_char(line, '=');
 		int high, low;
 
-		if (line.p[i] != '=') {
-			buf_add_char(out, line.p[i]);
-		} else if (i + 1 == line.len) {
+		if (plain == SPAN_NONE)
+			plain = line.len;
+		buf_add(out, line.p, plain);
+		line = span_from(line, plain);
+		if (line.len == 1)
 			return false;
-		} else if (i + 2 < line.len &&
-		    (high = ascii_hex_value(line.p[i + 1])) >= 0 &&
-		    (low = ascii_hex_value(line.p[i + 2])) >= 0) {
+		if (line.len > 2 &&
+		    (high = ascii_hex_value(line.p[1])) >= 0 &&
+		    (low = ascii_hex_value(line.p[2])) >= 0) {
 			buf_add_char(out, (char)(high << 4 | low));
-			i += 2;
-		} else {
+			line = span_from(line, 3);
+		} else if (line.len > 0) {
 			buf_add_char(out, '=');
+			line = span_from(line, 1);
 		}
 	}
 	return true;

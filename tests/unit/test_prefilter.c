@@ -48,7 +48,7 @@ test_literals(void **state)
 		{ "mailbox full", "mailbox full" },
 		{ "User Unknown", "user unknown" },
 		{ "0123456789abcdefghijklmnopqrstuvwxyz",
-		  "0123456789abcdef" },
+		  "0123456789abcdefghijklmnopqrstuv" },
 		{ "", "" },
 		{ "ab", "" },
 		{ ".*", "" },
