@@ -203,7 +203,7 @@ is_plain_line(struct span line)
 	    ascii_is_blank(line.p[line.len - 1]))))
 		return false;
 	for (size_t i = 0; i < line.len; i++)
-		if (line.p[i] == '=' || line.p[i] < ' ' || line.p[i] == 0x7f)
+		if (line.p[i] == '=' || line.p[i] < ' ' || line.p[i] > '~')
 			return false;
 	return true;
 }
@@ -220,7 +220,7 @@ qp_plain_run(struct span line, size_t i)
 	for (; end < line.len && end < i + QP_LINE; end++) {
 		char c = line.p[end];
 
-		if (c < ' ' || c == '=' || c == 0x7f ||
+		if (c < ' ' || c == '=' || c > '~' ||
 		    (c == ' ' && end + 1 == line.len))
 			break;
 	}
