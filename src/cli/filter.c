@@ -15,6 +15,7 @@
 #include "edit/annotate.h"
 
 #define READERS 20
+#define TEMPORARY_FILE "temporary file"
 #define SYNOPSIS "filter [--strict] [-c FILE] [-f SENDER] [-r RECIPIENT]..."
 
 struct filter_call {
@@ -94,6 +95,27 @@ annotate_bytes(const struct settings *settings, struct filter_call *call,
 	return ok;
 }
 
+/* Annotates into a file; false after saying why the mail stays as it is. */
+static bool
+annotate_into(int made, struct filter_call *call, struct span bytes)
+{
+	struct settings *settings = cli_settings(call->settings);
+	bool ok = false;
+
+	if (settings == NULL)
+		return false;
+	if (dup2(made, STDOUT_FILENO) == -1)
+		cli_tell_fault(NULL, TEMPORARY_FILE, 0, strerror(errno));
+	else if (!annotate_bytes(settings, call, bytes))
+		cli_tell_fault(NULL, "filter", 0, strerror(ENOMEM));
+	else if (fflush(stdout) != 0 || ferror(stdout))
+		cli_tell_fault(NULL, TEMPORARY_FILE, 0, strerror(errno));
+	else
+		ok = true;
+	settings_free(settings);
+	return ok;
+}
+
 /*
  * Annotates in a process of its own into a file that has no name: what reads
  * the settings (libconfuse, flex) ends the process when memory is used up,
@@ -105,31 +127,31 @@ annotate_apart(struct filter_call *call, struct span bytes)
 	FILE *made = tmpfile();
 	char piece[16384];
 	bool ok = false;
-	int status;
+	int status = 0;
 	pid_t child;
 	ssize_t n;
 	off_t at = 0;
 
-	if (made == NULL)
+	if (made == NULL) {
+		cli_tell_fault(NULL, TEMPORARY_FILE, 0, strerror(errno));
 		return false;
+	}
 	/* Whoever called with standard output closed must not get it there. */
 	if (fileno(made) <= STDERR_FILENO) {
 		fclose(made);
 		return false;
 	}
 	child = fork();
-	if (child == 0) {
-		struct settings *settings = cli_settings(call->settings);
-
-		ok = settings != NULL && dup2(fileno(made), STDOUT_FILENO) !=
-		    -1 && annotate_bytes(settings, call, bytes) &&
-		    fflush(stdout) == 0 && !ferror(stdout);
-		settings_free(settings);
-		_exit(ok ? EXIT_SUCCESS : EXIT_FAILURE);
-	}
+	if (child == 0)
+		_exit(annotate_into(fileno(made), call, bytes) ?
+		    EXIT_SUCCESS : EXIT_FAILURE);
 	if (child > 0)
 		ok = waitpid(child, &status, 0) == child &&
 		    WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+	else
+		cli_tell_fault(NULL, "filter", 0, strerror(errno));
+	if (WIFSIGNALED(status))
+		cli_tell_fault(NULL, "filter", 0, strsignal(WTERMSIG(status)));
 	while (ok && (n = pread(fileno(made), piece, sizeof(piece), at)) > 0) {
 		fwrite(piece, 1, (size_t)n, stdout);
 		at += n;

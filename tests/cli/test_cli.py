@@ -813,6 +813,10 @@ def filter_never_loses_mail():
                                 stderr=subprocess.PIPE, timeout=60, check=False)
         check(f"filter: a closed output is told, {name} mail", result.returncode == TEMPORARY and
               result.stderr, told(result))
+    result = subprocess.run(["sh", "-c", 'ulimit -f 0; exec "$0" "$@"'] + call("filter"),
+                            input=FULL, capture_output=True, timeout=60, check=False)
+    check("filter: no room for a temporary file is told", result.returncode == 0 and
+          result.stdout == FULL and result.stderr, told(result))
     folder = os.open("/", os.O_RDONLY)
     try:
         result = subprocess.run(call("filter"), stdin=folder, capture_output=True, timeout=60,
