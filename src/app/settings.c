@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -239,14 +240,22 @@ check_annotate(cfg_t *cfg, cfg_opt_t *opt)
 	return -1;
 }
 
-/* Does a port (or a number) stand behind the prefix? */
+/*
+ * Does a number from least to most stand behind the prefix, before a host or
+ * the end? libmilter takes any number, and listens on what is left of it.
+ */
 static bool
-names_port(const char *value, const char *prefix)
+names_number(const char *value, const char *prefix, long least, long most)
 {
 	size_t len = strlen(prefix);
+	char *end;
+	long number;
 
-	return strncmp(value, prefix, len) == 0 && value[len] != '\0' &&
-	    value[len] != '@';
+	if (strncmp(value, prefix, len) != 0 || !ascii_is_digit(value[len]))
+		return false;
+	number = strtol(value + len, &end, 10);
+	return number >= least && number <= most &&
+	    (*end == '\0' || *end == '@');
 }
 
 static int
@@ -256,8 +265,9 @@ check_socket(cfg_t *cfg, cfg_opt_t *opt)
 
 	if ((strncmp(value, "unix:/", 6) == 0 && value[6] != '\0') ||
 	    (strncmp(value, "local:/", 7) == 0 && value[7] != '\0') ||
-	    names_port(value, "inet:") || names_port(value, "inet6:") ||
-	    names_port(value, "fd:"))
+	    names_number(value, "inet:", 1, 65535) ||
+	    names_number(value, "inet6:", 1, 65535) ||
+	    names_number(value, "fd:", 0, INT_MAX))
 		return 0;
 	cfg_error(cfg, "%s: \"%s\" is neither unix:/path nor inet:port@host",
 	    cfg_opt_name(opt), value);

@@ -1015,7 +1015,8 @@ def check_finds_rule_faults():
 SETTINGS_FAULTS = (
     ("socket", 'socket = "tcp:1234"', 1), ("socket", 'socket = "unix:relative"', 1),
     ("socket", 'socket = "unix:"', 1), ("socket", 'socket = ""', 1),
-    ("socket", 'socket = "inet:"', 1),
+    ("socket", 'socket = "inet:"', 1), ("socket", 'socket = "inet:0@127.0.0.1"', 1),
+    ("socket", 'socket = "inet:65536@127.0.0.1"', 1), ("socket", 'socket = "inet:smtp"', 1),
     ("socket_umask", 'socket_umask = "0999"', 1), ("socket_umask", 'socket_umask = ""', 1),
     ("socket_umask", 'socket_umask = "rwx"', 1), ("socket_umask", 'socket_umask = "1000"', 1),
     ("syslog_facility", 'syslog_facility = "auth"', 1),
