@@ -144,7 +144,7 @@ def install(debian, package):
 
 def commands_of(unit, name):
     """The words of each command of that name in a unit."""
-    return [line.split("=", 1)[1].split() for line in unit.splitlines()
+    return [line.split("=", 1)[1].lstrip("-").split() for line in unit.splitlines()
             if line.startswith(name + "=")]
 
 
