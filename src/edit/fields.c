@@ -86,6 +86,28 @@ add_token(struct parameters *parameters, const char *name, const char *value)
 	add_parameter(parameters, buf_span(&text));
 }
 
+/*
+ * Returns value as a quoted string has it. Programs decode encoded words in
+ * there, too: what another server wrote must neither be one, nor end the
+ * string when ours are decoded.
+ */
+static struct span
+escaped(struct arena *arena, struct span value)
+{
+	struct buf out;
+
+	buf_init(&out, arena);
+	for (size_t i = 0; i < value.len; i++) {
+		char c = value.p[i];
+
+		if (c == '"' || c == '\\' ||
+		    (c == '?' && i > 0 && value.p[i - 1] == '='))
+			buf_add_char(&out, '\\');
+		buf_add_char(&out, c);
+	}
+	return buf_span(&out);
+}
+
 /* Adds name="value", a quoted string; encoded words where it is not ASCII. */
 static void
 add_string(struct parameters *parameters, const char *name,
@@ -100,15 +122,7 @@ add_string(struct parameters *parameters, const char *name,
 	buf_init(&text, arena);
 	buf_add_string(&text, name);
 	buf_add_string(&text, "=\"");
-	if (charset_is_ascii(value)) {
-		for (size_t i = 0; i < value.len; i++) {
-			if (value.p[i] == '"' || value.p[i] == '\\')
-				buf_add_char(&text, '\\');
-			buf_add_char(&text, value.p[i]);
-		}
-	} else {
-		encoded_words_encode(&text, value, text.len + 8);
-	}
+	encoded_words_encode(&text, escaped(arena, value), text.len + 8);
 	buf_add_char(&text, '"');
 	add_parameter(parameters, buf_span(&text));
 }

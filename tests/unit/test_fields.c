@@ -187,6 +187,41 @@ test_cause_values(void **state)
 	}
 }
 
+/*
+ * Sieve, Python and others decode encoded words before they look at the
+ * parameters: then, too, each must end where it ends.
+ */
+static void
+test_cause_decoded(void **state)
+{
+	static const struct {
+		const char *reply;
+		const char *decoded;
+	} cases[] = {
+		{ "550 =?utf-8?q?a=22=3B_by=3Devil.example?=",
+		    "550 =\\?utf-8?q?a=22=3B_by=3Devil.example?=" },
+		{ "550 \305\274\"; by=evil.example; \\",
+		    "550 \305\274\\\"; by=evil.example; \\\\" },
+		{ "550 \305\274 =?utf-8?q?a=22?=",
+		    "550 \305\274 =\\?utf-8?q?a=22?=" },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct recipient recipient = { .action = ACTION_FAILED,
+		    .reply = span_of(cases[i].reply) };
+		struct span value = encoded_words_decode(*state, field_cause(
+		    *state, &recipient, &finding, SPAN("h.x")));
+		struct buf wanted;
+
+		buf_init(&wanted, *state);
+		buf_add_string(&wanted, "mailbox-full; action=failed; reply=\"");
+		buf_add_string(&wanted, cases[i].decoded);
+		buf_add_string(&wanted, "\"; fix=recipient; by=h.x");
+		assert_true(span_equal(value, buf_span(&wanted)));
+		assert_span(field_cause_host(*state, value), "h.x");
+	}
+}
+
 /* Long and foreign values: capped, decodable, whole characters. */
 static void
 test_cause_lengths(void **state)
@@ -314,6 +349,8 @@ main(void)
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_cause, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cause_values, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_cause_decoded, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_cause_lengths, setup,
 		    teardown),
