@@ -40,7 +40,7 @@ struct recipient {
 	struct span remote;	/* name of the server that answered */
 	struct span last_attempt;	/* RFC 5322 date, as it stands */
 	struct span retry_until;
-	struct span evidence;	/* the bytes it was read from, for -v */
+	struct span evidence;	/* the text it was read from */
 };
 
 /* The returned message, or what came back of it. */

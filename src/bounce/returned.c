@@ -94,6 +94,28 @@ received_by(struct span value)
 	return span_first(value, len);
 }
 
+/*
+ * Does a Received value name a host of ours as the one that it was from? Some
+ * sites take out the fields that they write themselves. Anybody can claim the
+ * name, so this proves nothing, and takes the proof of the contrary away.
+ */
+static bool
+is_from_ours(struct span value, const char *const *hosts)
+{
+	size_t by = span_find_nocase(value, SPAN(" by "));
+	size_t len;
+
+	value = span_first(value, by == SPAN_NONE ? 0 : by);
+	for (; value.len > 0; value = span_from(value, len + 1)) {
+		for (len = 0; len < value.len && span_find_char(
+		    SPAN(" ()[]="), value.p[len]) == SPAN_NONE; len++)
+			;
+		if (name_is_listed(span_first(value, len), hosts))
+			return true;
+	}
+	return false;
+}
+
 /* Is the domain listed itself or below one that is? */
 static bool
 domain_is_ours(struct span domain, const struct site_names *site)
@@ -129,7 +151,8 @@ returned_is_foreign(const struct returned *returned, struct arena *arena,
 
 		if (by.len == 0)
 			continue;
-		if (domain_is_ours(by, site))
+		if (domain_is_ours(by, site) || is_from_ours(header_unfold(
+		    arena, field->value), site->hosts))
 			return false;
 		received = true;
 	}

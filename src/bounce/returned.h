@@ -33,10 +33,10 @@ struct site_names {
 
 /*
  * True only if the returned header shows that the message was sent past this
- * site: hosts or domains are set, the header has its Received fields, and
- * neither one of them names a host of ours nor is the Message-ID ours. Where
- * the header cannot tell, or reporting_mta (who made the report) is one of
- * our hosts, it is false.
+ * site: hosts are set, the header has its Received fields, none of them names
+ * a host of ours as the one that wrote it or handed the message over, and the
+ * Message-ID is not ours. Where the header cannot tell, or reporting_mta (who
+ * made the report) is one of our hosts, it is false.
  */
 bool returned_is_foreign(const struct returned *returned,
     struct arena *arena, struct span reporting_mta,

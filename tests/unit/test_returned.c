@@ -167,6 +167,15 @@ test_backscatter(void **state)
 		    "mx.example.net", false },
 		{ BY("example.org"), "mx.example.net", false },
 		{ BY("deep.mail.example.org"), "mx.example.net", false },
+		/* It was handed over by one of ours, which does not say so. */
+		{ "Received: from mail.example.org (mail.example.org "
+		    "[192.0.2.1])\n\tby mx.example.net; x\n",
+		    "mx.example.net", false },
+		{ "Received: from x (HELO x) (mail.example.org [192.0.2.1])"
+		    "\n\tby mx.example.net; x\n", "mx.example.net", false },
+		{ "Received: from mail.example.org.example.com (x "
+		    "[192.0.2.1])\n\tby mx.example.net for "
+		    "<a@mail.example.org>; x\n", "mx.example.net", true },
 		/* A server of ours said so itself. */
 		{ BY("mx.example.net"), "mail.example.org", false },
 		/* The Message-ID is ours. */
