@@ -72,8 +72,10 @@ detect_header(const struct header_list *headers, struct arena *arena)
 	for (size_t i = 0; i < COUNT(other_reports); i++)
 		if (span_equal_nocase(type, other_reports[i]))
 			return HEADER_IS_OTHER;
+	/* A report may have the subject of the mail that came back. */
 	if (has_any(headers, answer_fields, COUNT(answer_fields)) ||
-	    is_answer(subject))
+	    (!span_equal_nocase(type, SPAN("delivery-status")) &&
+	    is_answer(subject)))
 		return HEADER_IS_OTHER;
 	return has_any(headers, list_fields, COUNT(list_fields)) ?
 	    HEADER_IS_LIST : HEADER_MAY_BE_BOUNCE;

@@ -85,6 +85,13 @@ test_headers(void **state)
 		    HEADER_IS_OTHER },
 		{ "Subject: Undeliverable: Automatic reply: Invoice\n\n",
 		    HEADER_MAY_BE_BOUNCE },
+		/* The subject that came back, behind words nobody knows. */
+		{ "Subject: Ei toimitettu: vacation photos\n\n",
+		    HEADER_IS_OTHER },
+		{ "Subject: Ei toimitettu: vacation photos\n"
+		    "Content-Type: multipart/report; boundary=b;\n"
+		    "\treport-type=delivery-status\n\n",
+		    HEADER_MAY_BE_BOUNCE },
 		{ "Subject: =?utf-8?B?Tmllb2JlY25vxZvEhw==?=\n\n",
 		    HEADER_IS_OTHER },
 		{ "X-Autoreply: yes\n\n", HEADER_IS_OTHER },
