@@ -75,6 +75,8 @@ sentences_weigh(struct prose *prose, struct arena *arena, struct span text)
 	const char *end;
 
 	text = folded(arena, span_first(text, SENTENCES_TEXT));
+	if (text.p == NULL)	/* the arena failed */
+		return;
 	end = text.p + text.len;
 	for (const char *p = text.p; end - p >= SENTENCE_KEY; p++) {
 		bool alnum = ascii_is_alnum(*p);

@@ -72,7 +72,7 @@ $(FUZZ_LIBRARY): $(FUZZ_OBJECTS)
 	$(Q)$(AR) rcs $@ $^
 
 $(FUZZ_TARGETS): $(FUZZ_BUILD)/fuzz_%: $(FUZZ_BUILD)/fuzz_%.o \
-    $(FUZZ_LIBRARY) $(DEFAULTS) $(WORD_TABLES)
+    $(WORD_TABLES) $(FUZZ_LIBRARY) $(DEFAULTS)
 	$(call SAY,LINK,$@)
 	$(Q)$(FUZZ_CC) $(FUZZ_SANITIZE) -fsanitize=fuzzer $(FUZZ_CFLAGS) \
 	    -o $@ $^ $(APP_LIBS) $(LIBS)
