@@ -2,11 +2,9 @@
 #include "daemon/milter.h"
 
 #include <libmilter/mfapi.h>
-#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,17 +19,12 @@
 #include "base/buf.h"
 #include "bounce/detect.h"
 #include "daemon/current.h"
+#include "daemon/handover.h"
 #include "edit/annotate.h"
-#include "edit/fields.h"
 #include "mail/address.h"
 
 #define CHANGES (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY)
-#define OUR_FIELDS 2
 #define READERS 50	/* envelope recipients that are looked at */
-
-static const char *const our_fields[OUR_FIELDS] = {
-	FIELD_CAUSE, FIELD_EXPLANATION
-};
 
 /* The mail that a connection is at. */
 struct mail {
@@ -95,7 +88,6 @@ connection_clear(struct connection *connection)
 /* Why mails pass untouched. */
 static const char no_budget[] = "memory_limit is used up";
 static const char no_memory[] = "out of memory";
-static const char not_taken[] = "the mail server did not take the changes";
 
 /* Makes room for more bytes of the mail; marks it failed if there is none. */
 static bool
@@ -335,128 +327,6 @@ is_trusted(SMFICTX *ctx, const struct annotator *annotator)
 	    name_is_listed(name, annotator->site.hosts);
 }
 
-/* Copies a span to a terminated string in the arena, for libmilter. */
-static char *
-terminated(struct arena *arena, struct span s)
-{
-	char *copy = arena_alloc(arena, s.len + 1);
-
-	if (copy != NULL && s.len > 0)
-		memcpy(copy, s.p, s.len);
-	return copy;
-}
-
-static bool
-apply_header(SMFICTX *ctx, struct arena *arena,
-    const struct header_edit *edit)
-{
-	char *name = terminated(arena, span_of(edit->name));
-	char *value = edit->operation == HEADER_DELETE ? NULL :
-	    terminated(arena, edit->value);
-
-	if (name == NULL || (value == NULL &&
-	    edit->operation != HEADER_DELETE))
-		return false;
-	if (edit->operation == HEADER_INSERT)
-		return smfi_insheader(ctx, 1, name, value) == MI_SUCCESS;
-	return smfi_chgheader(ctx, name, (int)edit->nth, value) ==
-	    MI_SUCCESS;
-}
-
-static bool
-count_piece(void *context, struct span piece)
-{
-	size_t *len = context;
-
-	*len += piece.len;
-	return true;
-}
-
-static bool
-add_piece(void *context, struct span piece)
-{
-	buf_add_span(context, piece);
-	return true;
-}
-
-/* The body as it is to become; absent if memory is used up. */
-static struct span
-new_body(const struct edit_list *edits, const struct message *message)
-{
-	size_t len = 0;
-	struct buf out;
-
-	buf_init(&out, message->arena);
-	edit_write_body(edits, message, count_piece, &len);
-	buf_reserve(&out, len);
-	edit_write_body(edits, message, add_piece, &out);
-	return buf_span(&out);
-}
-
-/*
- * Replaces the body in one call, and then says something else at once: until
- * Postfix hears that, a broken connection would leave it with half a body,
- * and default_action=accept would take that for the mail.
- */
-static bool
-replace_body(SMFICTX *ctx, struct span body)
-{
-	/* libmilter only reads the bytes. */
-	return smfi_replacebody(ctx, (unsigned char *)(uintptr_t)body.p,
-	    (int)body.len) == MI_SUCCESS && smfi_progress(ctx) == MI_SUCCESS;
-}
-
-/*
- * Hands the edits of the header to libmilter: deletions, then insertions so
- * that the first comes to stand on top.
- */
-static bool
-apply_headers(SMFICTX *ctx, const struct edit_list *edits,
-    const struct message *message, unsigned long actions)
-{
-	for (size_t i = 0; i < edits->nheaders && (actions & SMFIF_CHGHDRS);
-	    i++)
-		if (edits->headers[i].operation != HEADER_INSERT &&
-		    !apply_header(ctx, message->arena, &edits->headers[i]))
-			return false;
-	for (size_t i = edits->nheaders; i > 0 && (actions & SMFIF_ADDHDRS);
-	    i--)
-		if (edits->headers[i - 1].operation == HEADER_INSERT &&
-		    !apply_header(ctx, message->arena, &edits->headers[i - 1]))
-			return false;
-	return true;
-}
-
-/* Deletes forged fields that stand behind those that were looked at. */
-static bool
-delete_unseen(SMFICTX *ctx, const struct mail *mail,
-    const struct message *message)
-{
-	for (size_t i = 0; i < OUR_FIELDS; i++) {
-		struct header_edit edit = { .operation = HEADER_DELETE,
-		    .name = our_fields[i], .nth = mail->ours[i] };
-		unsigned seen = header_count(&message->root->headers,
-		    our_fields[i]);
-
-		for (; edit.nth > seen; edit.nth--)
-			if (!apply_header(ctx, message->arena, &edit))
-				return false;
-	}
-	return true;
-}
-
-/* May the body be changed, together with what the header says of it? */
-static bool
-may_change_body(const struct edit_list *edits, unsigned long actions)
-{
-	for (size_t i = 0; i < edits->nheaders; i++)
-		if (edits->headers[i].operation == HEADER_REPLACE &&
-		    !(actions & SMFIF_CHGHDRS))
-			return false;
-	return edits->nbody == 0 || ((actions & SMFIF_CHGBODY) &&
-	    (actions & SMFIF_ADDHDRS));
-}
-
 /* An address in a log line can neither end it nor say more. */
 static struct span
 address_for_log(struct arena *arena, struct span address)
@@ -500,36 +370,6 @@ log_bounce(const char *queue_id, struct arena *arena,
 	    annotation->why != NULL ? "\"" : "");
 }
 
-/*
- * Hands all changes to libmilter and tells of them; returns why that failed,
- * or NULL. What was handed over cannot be taken back: the memory for the body
- * is taken before.
- */
-static const char *
-hand_over(SMFICTX *ctx, const struct connection *connection,
-    const char *queue_id, const struct message *message,
-    const struct annotation *annotation)
-{
-	const struct edit_list *edits = &annotation->edits;
-	struct span body = SPAN("");
-
-	if (edits->nbody > 0)
-		body = new_body(edits, message);
-	if (body.p == NULL || body.len > INT_MAX)
-		return no_memory;
-	if (!annotation->marked && (connection->actions & SMFIF_CHGHDRS) &&
-	    !delete_unseen(ctx, &connection->mail, message))
-		return not_taken;
-	if (!apply_headers(ctx, edits, message, connection->actions) ||
-	    (edits->nbody > 0 && !replace_body(ctx, body)))
-		return not_taken;
-	if (annotation->report.kind != REPORT_NONE) {
-		log_bounce(queue_id, message->arena, annotation);
-		metrics_count_bounce(annotation);
-	}
-	return NULL;
-}
-
 /* Memory for what is made from a mail: part of the budget too. */
 #define ARENA_LIMIT(len) ((len) * 3 + ((size_t)1 << 20))
 
@@ -551,6 +391,7 @@ annotate_mail(SMFICTX *ctx, struct connection *connection,
 	};
 	struct annotation annotation;
 	struct message message;
+	const char *failure;
 
 	for (size_t i = 0; readers != NULL && i < mail->nreaders; i++)
 		readers[i] = span_of(mail->readers[i]);
@@ -563,10 +404,17 @@ annotate_mail(SMFICTX *ctx, struct connection *connection,
 		return no_memory;
 	if (less.annotate != 0)
 		less.annotate = ANNOTATE_HEADER;
-	if (!may_change_body(&annotation.edits, connection->actions) &&
+	if (!handover_may_change_body(&annotation.edits,
+	    connection->actions) &&
 	    !annotate(&annotation, &less, &message, &delivery))
 		return no_memory;
-	return hand_over(ctx, connection, queue_id, &message, &annotation);
+	failure = hand_over(ctx, connection->actions, mail->ours, &message,
+	    &annotation);
+	if (failure == NULL && annotation.report.kind != REPORT_NONE) {
+		log_bounce(queue_id, arena, &annotation);
+		metrics_count_bounce(&annotation);
+	}
+	return failure;
 }
 
 /* Bytes of a body that are enough to say what it is about. */
@@ -702,9 +550,11 @@ milter_open(const char *socket)
 	    smfi_opensocket(1) == MI_SUCCESS;
 	free(copy);
 	if (!opened) {
-		log_line(LOG_LEVEL_ERROR, "the socket %s cannot be opened; "
-		    "is its folder there, and may this user write to it?",
-		    socket);
+		log_line(LOG_LEVEL_ERROR, "the socket %s cannot be opened; %s",
+		    socket, strncmp(socket, "inet", 4) == 0 ?
+		    "is the port taken, or the host not this one?" :
+		    "is its folder there, may this user write to it, and is "
+		    "nothing else in its place?");
 		return false;
 	}
 	smfi_setmaxdatasize(LARGEST_PACKET);

@@ -35,8 +35,7 @@ FUZZ = $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard \
     tests/fuzz/fuzz_*.c)))
 FUZZ_BUILD = $(BUILD)/fuzz
 FUZZ_TARGETS = $(FUZZ:%=$(FUZZ_BUILD)/fuzz_%)
-FUZZ_OBJECTS = $(patsubst src/%.c,$(FUZZ_BUILD)/%.o,$(CORE) $(APP) \
-    src/daemon/current.c)
+FUZZ_OBJECTS = $(patsubst src/%.c,$(FUZZ_BUILD)/%.o,$(CORE) $(APP))
 FUZZ_LIBRARY = $(FUZZ_BUILD)/libfuzzed.a
 
 # Targets that take a whole mail as it is: the test mails are seeds as well.

@@ -19,6 +19,7 @@ static void fuzz_settings_free(struct settings *settings);
 #define settings_free fuzz_settings_free
 #include "daemon/current.c"
 #undef settings_free
+#include "daemon/handover.c"
 #include "daemon/milter.c"
 
 /* Where in a mail a connection is, as libmilter sees it. */
