@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -258,14 +259,32 @@ names_number(const char *value, const char *prefix, long least, long most)
 	    (*end == '\0' || *end == '@');
 }
 
+/* Returns the path of a unix socket, NULL if it is another socket. */
+static const char *
+socket_path(const char *value)
+{
+	const char *colon = strchr(value, ':');
+
+	if (strncmp(value, "unix:/", 6) != 0 &&
+	    strncmp(value, "local:/", 7) != 0)
+		return NULL;
+	return colon[2] != '\0' ? colon + 1 : NULL;
+}
+
 static int
 check_socket(cfg_t *cfg, cfg_opt_t *opt)
 {
 	const char *value = cfg_opt_getstr(opt);
+	const char *path = socket_path(value);
+	const struct sockaddr_un *address = NULL;
 
-	if ((strncmp(value, "unix:/", 6) == 0 && value[6] != '\0') ||
-	    (strncmp(value, "local:/", 7) == 0 && value[7] != '\0') ||
-	    names_number(value, "inet:", 1, 65535) ||
+	if (path != NULL && strlen(path) >= sizeof(address->sun_path)) {
+		cfg_error(cfg, "%s: \"%s\" is too long for a socket: at "
+		    "most %zu bytes", cfg_opt_name(opt), path,
+		    sizeof(address->sun_path) - 1);
+		return -1;
+	}
+	if (path != NULL || names_number(value, "inet:", 1, 65535) ||
 	    names_number(value, "inet6:", 1, 65535) ||
 	    names_number(value, "fd:", 0, INT_MAX))
 		return 0;
