@@ -68,9 +68,7 @@ first_lines(struct span text, size_t lines)
 static bool
 is_shown_text(const struct part *part)
 {
-	return part_is(part, "text/plain") && !span_starts_nocase(span_trim(
-	    header_value(&part->headers, "Content-Disposition")),
-	    SPAN("attachment"));
+	return part_is(part, "text/plain") && !part_is_attachment(part);
 }
 
 /* Returns the part right below the top that follows the first one. */

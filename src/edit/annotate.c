@@ -225,7 +225,8 @@ find_leaves(const struct message *message)
 		    part->first_child == NULL);
 		if (is_signed(part))
 			break;
-		if (part->first_child != NULL || part_is_multipart(part))
+		if (part->first_child != NULL || part_is_multipart(part) ||
+		    part_is_attachment(part))
 			continue;
 		if (leaves.text == NULL && (part->type.len == 0 ||
 		    part_is(part, "text/plain")))

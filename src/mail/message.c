@@ -343,6 +343,13 @@ part_is_multipart(const struct part *part)
 	return span_starts_nocase(part->type, SPAN("multipart/"));
 }
 
+bool
+part_is_attachment(const struct part *part)
+{
+	return span_starts_nocase(span_trim(header_value(&part->headers,
+	    "Content-Disposition")), SPAN("attachment"));
+}
+
 const struct part *
 part_after(const struct part *part)
 {

@@ -67,6 +67,9 @@ bool part_is(const struct part *part, const char *type);
 /* True if the part is a multipart of any subtype. */
 bool part_is_multipart(const struct part *part);
 
+/* True if the part is a file that somebody attached (RFC 2183). */
+bool part_is_attachment(const struct part *part);
+
 /* Returns the part after this one in the order of the bytes, NULL at last. */
 const struct part *part_after(const struct part *part);
 

@@ -155,6 +155,20 @@ check_header_only(const struct done *done, const char *why)
 #define ORDINARY "From: anna@example.com\nTo: tom@example.org\n" \
 	"Subject: Sunday\n\nSee you.\n"
 
+/* A file that is attached first is no place for our words. */
+static void
+test_attachment(void **state)
+{
+	struct done done;
+
+	run(&done, *state, SPAN(SYSTEM REPORT "--b/1\n"
+	    "Content-Type: text/plain; name=log.txt\n"
+	    "Content-Disposition: attachment; filename=log.txt\n\n" WORDS
+	    "\n" STATUS RECIPIENT("anna@example.com") RETURNED END),
+	    &nobody_trusted);
+	check_header_only(&done, "it has no text");
+}
+
 static void
 test_report(void **state)
 {
@@ -1064,7 +1078,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_report), TEST(test_choices), TEST(test_top_text),
+		TEST(test_report), TEST(test_attachment),
+		TEST(test_choices), TEST(test_top_text),
 		TEST(test_no_at), TEST(test_top_text_anew), TEST(test_trees),
 		TEST(test_second_part), TEST(test_header_only),
 		TEST(test_edit_signed), TEST(test_max_body),
