@@ -183,7 +183,7 @@ command_check(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "-c") == 0)
 		path = argv[2];
 	else if (argc != 1)
-		return cli_usage("check [-c FILE]");
+		return cli_usage("check");
 	settings = settings_load_checked(path, &checking.faults);
 	if (settings == NULL)
 		return EXIT_FAILURE;

@@ -42,6 +42,6 @@ char *cli_read(const char *path, size_t limit, size_t *len);
 char *cli_read_stream(FILE *file, size_t limit, size_t *len, int *error);
 
 /* Prints how a command is called, to standard error; returns EXIT_USAGE. */
-int cli_usage(const char *synopsis);
+int cli_usage(const char *command);
 
 #endif

@@ -12,7 +12,6 @@
 #include "cli/probe.h"
 #include "cli/visit.h"
 
-#define SYNOPSIS "doctor [-c FILE] [-p POSTFIX-FOLDER]"
 #define SLOW 1.0		/* seconds for one mail that are too many */
 
 static void
@@ -60,13 +59,13 @@ command_doctor(int argc, char **argv)
 
 	for (int i = 1; i < argc; i++) {
 		if (i + 1 == argc)
-			return cli_usage(SYNOPSIS);
+			return cli_usage("doctor");
 		if (strcmp(argv[i], "-c") == 0)
 			path = argv[++i];
 		else if (strcmp(argv[i], "-p") == 0)
 			visit.postfix = argv[++i];
 		else
-			return cli_usage(SYNOPSIS);
+			return cli_usage("doctor");
 	}
 	settings = cli_settings(path);
 	if (settings == NULL)

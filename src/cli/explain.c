@@ -16,9 +16,6 @@
 #include "explain/text.h"
 #include "mail/charset.h"
 
-#define SYNOPSIS "explain [-c FILE] [-l LANGUAGE] [--html | --json] " \
-    "[--from SERVER] [REPLY...]"
-
 enum format { FORMAT_TEXT, FORMAT_HTML, FORMAT_JSON };
 
 struct explain_call {
@@ -229,7 +226,7 @@ command_explain(int argc, char **argv)
 	bool ok;
 
 	if (first < 0)
-		return cli_usage(SYNOPSIS);
+		return cli_usage("explain");
 	settings = cli_settings(call.settings_path);
 	if (settings == NULL)
 		return EXIT_FAILURE;

@@ -16,8 +16,6 @@
 
 #define READERS 20
 #define TEMPORARY_FILE "temporary file"
-#define SYNOPSIS "filter [--strict] [-c FILE] [-f SENDER] [-r RECIPIENT]..."
-
 struct filter_call {
 	bool strict;
 	const char *settings;
@@ -193,7 +191,7 @@ command_filter(int argc, char **argv)
 	int error;
 
 	if (!understood)
-		cli_usage(SYNOPSIS);
+		cli_usage("filter");
 	bytes = cli_read_stream(stdin, SIZE_MAX / 8, &len, &error);
 	if (error != 0)
 		cli_tell_fault(NULL, "standard input", 0, strerror(error));

@@ -13,13 +13,20 @@
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
+	const char *arguments;
 	const char *what;
 } commands[] = {
-	{ "show", command_show, "what a bounce says" },
-	{ "explain", command_explain, "what a reply means" },
-	{ "filter", command_filter, "annotate a mail on its way" },
-	{ "check", command_check, "check settings, rules and languages" },
-	{ "doctor", command_doctor, "find what keeps it from working" },
+	{ "show", command_show, "[--json] [-c FILE] [MAIL...]",
+	    "what a bounce says" },
+	{ "explain", command_explain, "[-c FILE] [-l LANGUAGE] "
+	    "[--html | --json] [--from SERVER] [REPLY...]",
+	    "what a reply means" },
+	{ "filter", command_filter, "[--strict] [-c FILE] [-f SENDER] "
+	    "[-r RECIPIENT]...", "annotate a mail on its way" },
+	{ "check", command_check, "[-c FILE]",
+	    "check settings, rules and languages" },
+	{ "doctor", command_doctor, "[-c FILE] [-p POSTFIX-FOLDER]",
+	    "find what keeps it from working" },
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -90,10 +97,19 @@ cli_read(const char *path, size_t limit, size_t *len)
 	return NULL;
 }
 
-int
-cli_usage(const char *synopsis)
+static void
+print_usage(FILE *out, const char *command)
 {
-	fprintf(stderr, "usage: whybounce %s\n", synopsis);
+	for (size_t i = 0; i < NCOMMANDS; i++)
+		if (strcmp(commands[i].name, command) == 0)
+			fprintf(out, "usage: whybounce %s %s\n", command,
+			    commands[i].arguments);
+}
+
+int
+cli_usage(const char *command)
+{
+	print_usage(stderr, command);
 	return EXIT_USAGE;
 }
 
@@ -123,6 +139,24 @@ finish(int result)
 	return EXIT_FAILURE;
 }
 
+static bool
+asks_for_help(const char *argument)
+{
+	return strcmp(argument, "-h") == 0 || strcmp(argument, "--help") == 0;
+}
+
+/* Runs command i; filter passes its input on, whatever it is called with. */
+static int
+run_command(size_t i, int argc, char **argv)
+{
+	if (argc == 2 && asks_for_help(argv[1]) &&
+	    commands[i].run != command_filter) {
+		print_usage(stdout, commands[i].name);
+		return EXIT_SUCCESS;
+	}
+	return commands[i].run(argc, argv);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -132,11 +166,11 @@ main(int argc, char **argv)
 		puts("whybounce " VERSION);
 		return EXIT_SUCCESS;
 	}
-	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)
+	if (asks_for_help(argv[1]))
 		return usage(stdout);
 	for (size_t i = 0; i < NCOMMANDS; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
-			return finish(commands[i].run(argc - 1, argv + 1));
+			return finish(run_command(i, argc - 1, argv + 1));
 	fprintf(stderr, "whybounce: there is no command \"%s\"\n\n", argv[1]);
 	return usage(stderr);
 }

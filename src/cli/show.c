@@ -222,7 +222,7 @@ command_show(int argc, char **argv)
 			i++;
 			break;
 		} else
-			return cli_usage("show [--json] [-c FILE] [MAIL...]");
+			return cli_usage("show");
 	}
 	settings = cli_settings(path);
 	if (settings == NULL)

@@ -1017,6 +1017,7 @@ SETTINGS_FAULTS = (
     ("socket", 'socket = "unix:"', 1), ("socket", 'socket = ""', 1),
     ("socket", 'socket = "inet:"', 1), ("socket", 'socket = "inet:0@127.0.0.1"', 1),
     ("socket", 'socket = "inet:65536@127.0.0.1"', 1), ("socket", 'socket = "inet:smtp"', 1),
+    ("socket", 'socket = "unix:/%s"' % ("s" * 107), 1),
     ("socket_umask", 'socket_umask = "0999"', 1), ("socket_umask", 'socket_umask = ""', 1),
     ("socket_umask", 'socket_umask = "rwx"', 1), ("socket_umask", 'socket_umask = "1000"', 1),
     ("syslog_facility", 'syslog_facility = "auth"', 1),
@@ -1134,6 +1135,10 @@ def calls():
         result = bare(word)
         check(f"{word} lists the commands", result.returncode == 0 and not result.stderr and
               all(command in result.stdout for command in commands), told(result))
+    for command in ("show", "explain", "check", "doctor"):
+        result = bare(command, "--help")
+        check(f"{command} --help", result.returncode == 0 and not result.stderr and
+              result.stdout.startswith(b"usage: whybounce " + command.encode()), told(result))
     for name, words in (("no command", []), ("an unknown command", ["nosuch"])):
         result = bare(*words)
         check(f"{name}: usage on standard error", result.returncode == USAGE and
