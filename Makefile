@@ -165,6 +165,7 @@ CHECKS = \
 	'$(PYTHON) tests/cli/test_man.py $(BUILD)/whybounce' \
 	'$(PYTHON) tests/html/test_html.py $(BUILD)/whybounce' \
 	$(CHECKS_EDIT) $(CHECKS_MILTER) $(CHECKS_THREADS) \
+	$(CHECKS_SANITIZED) \
 	$(CHECKS_MEMORY) $(CHECKS_FUZZ) \
 	'$(PYTHON) tests/mta/test_mta.py $(BUILD)/whybounced' \
 	'$(PYTHON) tests/mta/test_doctor.py $(BUILD)/whybounce' \
@@ -180,7 +181,8 @@ check: packages-check
 	@tests/run $(CHECKS)
 
 check-programs: all $(UNIT) $(PROGRAMS_EDIT) $(PROGRAMS_MILTER) \
-    $(PROGRAMS_THREADS) $(PROGRAMS_MEMORY) $(PROGRAMS_FUZZ)
+    $(PROGRAMS_THREADS) $(PROGRAMS_SANITIZED) $(PROGRAMS_MEMORY) \
+    $(PROGRAMS_FUZZ)
 
 check-unit: all $(UNIT)
 	@tests/run $(UNIT:%='CMOCKA_MESSAGE_OUTPUT=TAP %')

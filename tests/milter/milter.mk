@@ -41,18 +41,30 @@ threads-programs:
 	@$(THREADS) all $(BUILD)/thread/tests/milter/test_milter
 
 # AddressSanitizer with its search for leaks, and UndefinedBehaviorSanitizer:
-# all tests of the daemon with an instrumented one.
-check-sanitized:
+# the unit tests, and all tests of the daemon with an instrumented one.
+SANITIZED = $(BUILD)/address-undefined
+
+check-sanitized: sanitized-programs
+	@tests/run $(CHECKS_SANITIZED)
+
+sanitized-programs:
 	@$(MAKE) --no-print-directory SANITIZE=address,undefined \
-	    BUILD=$(BUILD)/address-undefined check-milter
+	    BUILD=$(SANITIZED) check-sanitized-programs
+
+check-sanitized-programs: all $(MILTER_TESTS)/test_milter $(UNIT)
 
 PROGRAMS_MILTER = $(addprefix $(MILTER_TESTS)/,test_milter milter_load \
     null_accept null_replace)
 PROGRAMS_THREADS = threads-programs
+PROGRAMS_SANITIZED = sanitized-programs
 CHECKS_MILTER = '$(MILTER_TESTS)/test_milter $(BUILD)/whybounced'
 CHECKS_THREADS = '$(MAKE) --no-print-directory check-threads'
+CHECKS_SANITIZED = \
+	'$(SANITIZED)/tests/milter/test_milter $(SANITIZED)/whybounced' \
+	$(UNIT:$(BUILD)/%='CMOCKA_MESSAGE_OUTPUT=TAP $(SANITIZED)/%')
 
 check-milter: all $(MILTER_TESTS)/test_milter
 	@tests/run '$(MILTER_TESTS)/test_milter $(BUILD)/whybounced'
 
-.PHONY: check-milter check-sanitized check-threads threads-programs
+.PHONY: check-milter check-sanitized check-sanitized-programs check-threads \
+    sanitized-programs threads-programs
