@@ -152,7 +152,7 @@ on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
 {
 	static char at_end[] = "i {client_addr} {client_name}";
 	unsigned long steps = SMFIP_NOHELO | SMFIP_NOUNKNOWN | SMFIP_NODATA |
-	    SMFIP_NR_RCPT | SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY;
+	    SMFIP_NOEOH | SMFIP_NR_RCPT | SMFIP_NR_HDR | SMFIP_NR_BODY;
 	struct connection *connection;
 
 	(void)f2;
@@ -240,45 +240,16 @@ on_header(SMFICTX *ctx, char *name, char *value)
 	return SMFIS_NOREPLY;
 }
 
-/* Could the mail be a bounce, as far as its header tells? */
-static bool
-may_be_bounce(struct connection *connection)
+/* Ends the header, once something else comes: the step for it is left out. */
+static void
+end_header(struct connection *connection)
 {
-	const struct limits *limits =
-	    &connection->held->settings->annotator.limits;
 	struct mail *mail = &connection->mail;
-	struct header_list headers;
-	struct arena arena;
-	unsigned flags;
-	bool may;
 
-	arena_init(&arena, limits->header * 4);
-	header_parse(&arena, (struct span){ mail->bytes, mail->len }, limits,
-	    &headers, &flags);
-	may = arena.failed || detect_header(&headers, &arena) !=
-	    HEADER_IS_OTHER;
-	arena_release(&arena);
-	return may;
-}
-
-static sfsistat
-on_eoh(SMFICTX *ctx)
-{
-	struct connection *connection = smfi_getpriv(ctx);
-	struct mail *mail;
-
-	if (connection == NULL || connection->held == NULL)
-		return SMFIS_NOREPLY;
-	mail = &connection->mail;
-	if (!mail_reserve(connection, 2))
-		return SMFIS_NOREPLY;	/* said at the end of the mail */
-	if (mail->ours[0] + mail->ours[1] == 0 && !may_be_bounce(connection)) {
-		connection_clear(connection);	/* what follows is not kept */
-		return SMFIS_NOREPLY;
-	}
+	if (mail->header_len > 0 || !mail_reserve(connection, 2))
+		return;			/* said at the end of the mail */
 	mail_add(mail, "\r\n", 2);
 	mail->header_len = mail->len;
-	return SMFIS_NOREPLY;
 }
 
 static sfsistat
@@ -291,6 +262,7 @@ on_body(SMFICTX *ctx, unsigned char *bytes, size_t len)
 
 	if (connection == NULL || connection->held == NULL)
 		return SMFIS_NOREPLY;
+	end_header(connection);
 	annotator = &connection->held->settings->annotator;
 	mail = &connection->mail;
 	if (mail->truncated)
@@ -459,12 +431,11 @@ on_eom(SMFICTX *ctx)
 
 	if (connection == NULL || connection->held == NULL)
 		return SMFIS_ACCEPT;
+	end_header(connection);
 	atomic_fetch_add(&running, 1);
 	if (queue_id == NULL)
 		queue_id = "-";
 	failure = connection->mail.failure;
-	if (failure == NULL && connection->mail.header_len == 0)
-		failure = "its header never ended";
 	limit = failure != NULL ? 0 : reserve_arena(
 	    connection->held->settings, &connection->mail);
 	if (failure == NULL && limit == 0) {
@@ -535,10 +506,9 @@ milter_open(const char *socket)
 		.xxfi_flags = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY |
 		    SMFIF_SETSYMLIST,
 		.xxfi_envfrom = on_envfrom, .xxfi_envrcpt = on_envrcpt,
-		.xxfi_header = on_header, .xxfi_eoh = on_eoh,
-		.xxfi_body = on_body, .xxfi_eom = on_eom,
-		.xxfi_abort = on_abort, .xxfi_close = on_close,
-		.xxfi_negotiate = on_negotiate
+		.xxfi_header = on_header, .xxfi_body = on_body,
+		.xxfi_eom = on_eom, .xxfi_abort = on_abort,
+		.xxfi_close = on_close, .xxfi_negotiate = on_negotiate
 	};
 	char *copy = strdup(socket);
 	bool opened;

@@ -24,8 +24,7 @@ static void fuzz_settings_free(struct settings *settings);
 
 /* Where in a mail a connection is, as libmilter sees it. */
 enum stage {
-	STAGE_NONE, STAGE_MAIL, STAGE_RCPT, STAGE_HEADER, STAGE_EOH,
-	STAGE_BODY
+	STAGE_NONE, STAGE_MAIL, STAGE_RCPT, STAGE_HEADER, STAGE_BODY
 };
 
 #define FIELDS 64
@@ -34,7 +33,6 @@ enum stage {
 struct smfi_str {
 	void *priv;
 	enum stage stage;
-	bool header_ended;	/* that callback was called */
 	bool encoded;		/* the transfer encoding was changed */
 	char *body;		/* what the callbacks were given of it */
 	size_t len;
@@ -224,8 +222,8 @@ smfi_replacebody(SMFICTX *ctx, unsigned char *body, int len)
 {
 	CHECK(!ctx->replaced && body != NULL && len > 0);
 	ctx->replaced = true;
-	/* Nobody said where the body begins: then all of it is the body. */
-	if (!wild && !ctx->header_ended && !ctx->encoded)
+	/* Without a header, all of the body is text. */
+	if (!wild && ctx->nfields == 0 && !ctx->encoded)
 		CHECK((size_t)len >= ctx->len && memcmp(body + len -
 		    ctx->len, ctx->body, ctx->len) == 0);
 	return change(ctx);
@@ -313,21 +311,12 @@ drive_header(SMFICTX *ctx, char *name, char *value)
 }
 
 static void
-drive_end_of_header(SMFICTX *ctx)
-{
-	if (wild || ctx->stage == STAGE_RCPT || ctx->stage == STAGE_HEADER) {
-		ctx->header_ended = true;
-		take_nothing(ctx, callbacks.xxfi_eoh(ctx), STAGE_EOH);
-	}
-}
-
-static void
 drive_body(SMFICTX *ctx, struct span bytes)
 {
 	unsigned char *copy;
 
 	/* From the envelope straight to the body: libmilter allows that. */
-	if (!wild && ctx->stage != STAGE_RCPT && ctx->stage < STAGE_EOH)
+	if (!wild && ctx->stage < STAGE_RCPT)
 		return;
 	ctx->body = realloc(ctx->body, ctx->len + bytes.len + 1);
 	copy = malloc(bytes.len + 1);
@@ -345,7 +334,7 @@ drive_body(SMFICTX *ctx, struct span bytes)
 static void
 drive_end(SMFICTX *ctx)
 {
-	if (!wild && ctx->stage != STAGE_RCPT && ctx->stage < STAGE_EOH)
+	if (!wild && ctx->stage < STAGE_RCPT)
 		return;
 	ctx->at_end = true;
 	CHECK(callbacks.xxfi_eom(ctx) == SMFIS_ACCEPT);
@@ -426,7 +415,6 @@ drive_whole(SMFICTX *ctx, struct span bytes)
 
 	while ((item = header_read(&bytes, &field)) == HEADER_FIELD)
 		drive_field(ctx, field.name, field.value);
-	drive_end_of_header(ctx);
 	arena_init(&arena, bytes.len * 8 + 65536);
 	buf_init(&body, &arena);
 	while (span_next_line(&bytes, &line)) {
@@ -486,9 +474,6 @@ drive(SMFICTX *ctx, struct span line, struct span rest)
 	struct span argument = span_from(line, 1);
 
 	switch (line.p[0]) {
-	case 'E':
-		drive_end_of_header(ctx);
-		break;
 	case 'B':
 		/* With the line end that was cut off. */
 		drive_body(ctx, (struct span){ argument.p,

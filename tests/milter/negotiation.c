@@ -186,7 +186,7 @@ asks_for_macros(void)
 	assert_true(milter_client_agreed(c)->steps & SMFIP_NODATA);
 	assert_true(milter_client_agreed(c)->steps & SMFIP_NR_RCPT);
 	assert_true(milter_client_agreed(c)->steps & SMFIP_NR_HDR);
-	assert_true(milter_client_agreed(c)->steps & SMFIP_NR_EOH);
+	assert_true(milter_client_agreed(c)->steps & SMFIP_NOEOH);
 	assert_true(milter_client_agreed(c)->steps & SMFIP_NR_BODY);
 	milter_client_free(c);
 }

@@ -136,9 +136,6 @@ send_some(struct milter_client *c, const struct milter_envelope *env,
 			return true;
 		assert_goes_on(c, milter_client_header(c, &mail->headers[i]));
 	}
-	if (n-- == 0)
-		return true;
-	assert_goes_on(c, milter_client_eoh(c));
 	for (size_t at = 0; at < mail->body_len; at += CHUNK) {
 		if (n-- == 0)
 			return true;
