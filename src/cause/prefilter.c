@@ -15,12 +15,15 @@ struct node {
 };
 
 /*
- * A node, numbered so that the children of each stand side by side, as do the
- * bytes that lead to them and the bits that each sets.
+ * A node, with the nodes behind it that have nothing beside them: first its
+ * tail must follow. The children of each stand side by side, as do the bytes
+ * that lead to them and the bits that each sets.
  */
 struct state {
-	uint32_t child, children;
-	uint32_t bit, bits;
+	uint32_t child, bit, tail;	/* the first of each */
+	uint32_t bits;
+	unsigned char children;		/* bytes of ASCII: 128 at most */
+	unsigned char tail_len;
 };
 
 /* A bit that a literal sets. */
@@ -43,6 +46,7 @@ struct prefilter {
 	size_t noutputs, output_capacity;
 	struct state *states;
 	char *bytes;		/* of each state: what leads to it */
+	char *tails;
 	uint32_t *bits;
 	unsigned char class[256];	/* of the bytes that begin literals */
 	size_t classes;
@@ -84,6 +88,7 @@ prefilter_free(struct prefilter *prefilter)
 	free(prefilter->outputs);
 	free(prefilter->states);
 	free(prefilter->bytes);
+	free(prefilter->tails);
 	free(prefilter->bits);
 	free(prefilter->pairs);
 	free(prefilter);
@@ -205,20 +210,43 @@ take_bits(struct prefilter *prefilter, struct state *state, uint32_t output,
 	state->bits = *n - state->bit;
 }
 
+/* Moves what must follow a node to the tail of its state; returns where that
+ * ends. */
+static uint32_t
+take_tail(struct prefilter *prefilter, struct state *state, uint32_t node,
+    uint32_t *n)
+{
+	const struct node *nodes = prefilter->nodes;
+
+	state->tail = *n;
+	while (nodes[node].output == 0 &&
+	    nodes[nodes[node].child].sibling == 0) {
+		node = nodes[node].child;
+		prefilter->tails[(*n)++] = nodes[node].byte;
+	}
+	state->tail_len = (unsigned char)(*n - state->tail);
+	return node;
+}
+
 /* Numbers the nodes level by level; order gets the node of each state. */
 static void
 make_states(struct prefilter *prefilter, uint32_t *order)
 {
 	const struct node *nodes = prefilter->nodes;
-	uint32_t n = 1, bits = 0;
+	struct state *states = prefilter->states;
+	uint32_t n = 1, bits = 0, tails = 0;
 
 	order[0] = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		struct state *state = &prefilter->states[i];
+		struct state *state = &states[i];
+		uint32_t node = order[i];
 
-		take_bits(prefilter, state, nodes[order[i]].output, &bits);
+		/* The table of pairs needs the first two levels. */
+		if (i > 0 && i >= states[0].child + states[0].children)
+			node = take_tail(prefilter, state, node, &tails);
+		take_bits(prefilter, state, nodes[node].output, &bits);
 		state->child = n;
-		for (uint32_t c = nodes[order[i]].child; c != 0;
+		for (uint32_t c = nodes[node].child; c != 0;
 		    c = nodes[c].sibling) {
 			prefilter->bytes[n] = nodes[c].byte;
 			order[n++] = c;
@@ -294,10 +322,12 @@ prefilter_finish(struct prefilter *prefilter)
 
 	prefilter->states = calloc(n, sizeof(*prefilter->states));
 	prefilter->bytes = calloc(n, 1);
+	prefilter->tails = calloc(n, 1);
 	prefilter->bits = calloc(prefilter->noutputs + 1,
 	    sizeof(*prefilter->bits));
 	ok = order != NULL && prefilter->states != NULL &&
-	    prefilter->bytes != NULL && prefilter->bits != NULL;
+	    prefilter->bytes != NULL && prefilter->tails != NULL &&
+	    prefilter->bits != NULL;
 	if (ok) {
 		make_states(prefilter, order);
 		ok = make_pairs(prefilter);
@@ -310,6 +340,21 @@ prefilter_finish(struct prefilter *prefilter)
 	return ok;
 }
 
+/* Does text begin with the tail of a state? */
+static bool
+begins_with_tail(const struct prefilter *prefilter, const struct state *state,
+    struct span text)
+{
+	const char *tail = prefilter->tails + state->tail;
+	size_t i = 0;
+
+	if (text.len < state->tail_len)
+		return false;
+	while (i < state->tail_len && ascii_lower(text.p[i]) == tail[i])
+		i++;
+	return i == state->tail_len;
+}
+
 /* Sets the bits of each literal that text begins with. */
 static void
 search_here(const struct prefilter *prefilter, struct span text,
@@ -317,14 +362,19 @@ search_here(const struct prefilter *prefilter, struct span text,
 {
 	uint32_t at = *pair(prefilter, text.p[0], text.p[1]);
 
-	for (size_t i = 2; at != 0; i++) {
+	text = span_from(text, 2);
+	while (at != 0) {
 		const struct state *state = &prefilter->states[at];
 
-		for (uint32_t k = 0; k < state->bits; k++)
-			set_bit(words, prefilter->bits[state->bit + k]);
-		if (i >= text.len)
-			break;
-		at = next_state(prefilter, state, ascii_lower(text.p[i]));
+		if (!begins_with_tail(prefilter, state, text))
+			return;
+		for (uint32_t i = 0; i < state->bits; i++)
+			set_bit(words, prefilter->bits[state->bit + i]);
+		text = span_from(text, state->tail_len);
+		if (text.len == 0)
+			return;
+		at = next_state(prefilter, state, ascii_lower(text.p[0]));
+		text = span_from(text, 1);
 	}
 }
 
