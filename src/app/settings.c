@@ -435,8 +435,8 @@ make_languages(struct making *making)
 		qsort(memory->languages + 1, memory->nlanguages - 1,
 		    sizeof(memory->languages[0]), compare_languages);
 	}
-	making->settings->annotator.languages.v = memory->languages;
-	making->settings->annotator.languages.n = memory->nlanguages;
+	languages_init(&making->settings->annotator.languages,
+	    memory->languages, memory->nlanguages);
 }
 
 const struct language *

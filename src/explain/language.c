@@ -18,6 +18,20 @@ shorter_tag(struct span tag)
 	return span_first(tag, tag.len > 0 ? tag.len - 1 : 0);
 }
 
+void
+languages_init(struct languages *languages, struct language *v, size_t n)
+{
+	*languages = (struct languages){ v, n };
+	for (size_t i = 0; i < n; i++) {
+		struct span closing = language_text(languages, &v[i],
+		    "closing");
+
+		while (closing.len > 0 && ascii_is_space(closing.p[0]))
+			closing = span_from(closing, 1);
+		v[i].closing = closing;
+	}
+}
+
 const struct language *
 language_find(const struct languages *languages, struct span tag)
 {

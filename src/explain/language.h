@@ -15,6 +15,8 @@ struct language {
 	const char *tag;	/* "pl", "pt-BR" (BCP 47) */
 	struct catalog catalog;
 	struct catalog below;	/* for what the first lacks; may be empty */
+	struct span closing;	/* of languages_init(): an explanation's end,
+				 * looked for in each mail */
 };
 
 /* All languages there are; the first is the reference, which has all texts. */
@@ -22,6 +24,10 @@ struct languages {
 	const struct language *v;
 	size_t n;
 };
+
+/* Makes languages of n with a tag and a catalogue each, the reference first;
+ * v is kept. */
+void languages_init(struct languages *languages, struct language *v, size_t n);
 
 /*
  * Returns the language of a tag, case folded: the same tag ("pt-br"), else

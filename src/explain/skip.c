@@ -7,8 +7,6 @@
 #define EXPLANATION_TEXT ((size_t)64 * 1024)
 #define HOST_TEXT ((size_t)300)
 
-#define MOST_LANGUAGES 64
-
 /* First lines of explanations. */
 static const char *const results[] = {
 	"result.failed", "result.failed.many", "result.failed.none",
@@ -98,12 +96,6 @@ begins_explanation(struct span text, const struct languages *languages,
 	return false;
 }
 
-/* The closing line of each language; few lines begin with the same byte. */
-struct closings {
-	struct span v[MOST_LANGUAGES];
-	bool begins[256];
-};
-
 /* Returns text from its first line on that is not empty. */
 static struct span
 without_empty_lines(struct span text)
@@ -117,21 +109,19 @@ without_empty_lines(struct span text)
 
 static bool
 skip_one(struct span *text, const struct languages *languages,
-    const struct closings *closings)
+    const bool *begins)
 {
 	struct span rest = span_first(*text, EXPLANATION_TEXT), line;
 
 	while (span_next_line(&rest, &line)) {
 		line = without_space(line);
-		if (line.len == 0 ||
-		    !closings->begins[(unsigned char)line.p[0]])
+		if (line.len == 0 || !begins[(unsigned char)line.p[0]])
 			continue;
-		for (size_t i = 0; i < languages->n && i < MOST_LANGUAGES;
-		    i++) {
+		for (size_t i = 0; i < languages->n; i++) {
 			struct span behind = span_from(*text,
 			    (size_t)(line.p - text->p));
 
-			if (!cut_closing(&behind, closings->v[i]) ||
+			if (!cut_closing(&behind, languages->v[i].closing) ||
 			    !begins_explanation(*text, languages,
 			    &languages->v[i]))
 				continue;
@@ -145,17 +135,14 @@ skip_one(struct span *text, const struct languages *languages,
 struct span
 explanation_skip(const struct languages *languages, struct span text)
 {
-	struct closings closings = { .begins = { false } };
+	/* Few lines begin with the same byte. */
+	bool begins[256] = { false };
 
-	for (size_t i = 0; i < languages->n && i < MOST_LANGUAGES; i++) {
-		struct span *closing = &closings.v[i];
-
-		*closing = without_space(language_text(languages,
-		    &languages->v[i], "closing"));
-		if (closing->len > 0)
-			closings.begins[(unsigned char)closing->p[0]] = true;
-	}
-	while (skip_one(&text, languages, &closings))
+	for (size_t i = 0; i < languages->n; i++)
+		if (languages->v[i].closing.len > 0)
+			begins[(unsigned char)languages->v[i].closing.p[0]] =
+			    true;
+	while (skip_one(&text, languages, begins))
 		;
 	return text;
 }

@@ -176,7 +176,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct span bytes = fuzz_input(data, size);
 	struct language language[2] = { annotator->languages.v[0],
 	    { .tag = "pl-PL" } };
-	struct languages languages = { language, 2 };
+	struct languages languages;
 	struct entry entries[ENTRIES];
 	struct arena arena;
 	const char *fault;
@@ -191,6 +191,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fault = catalog_open(&language[1].catalog, bytes);
 	CHECK(fault == NULL || language[1].catalog.n == 0);
 	CHECK(catalog_text(&language[1].catalog, "").len <= bytes.len);
+	languages_init(&languages, language, 2);
 	check_told(&arena, &languages, &language[1]);
 	/* No language at all that has every text. */
 	language[0].catalog = language[1].catalog;

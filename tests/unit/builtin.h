@@ -59,7 +59,7 @@ builtin_setup(void **state)
 		    default_languages[i].len }) != NULL)
 			return -1;
 	}
-	b->languages = (struct languages){ b->tongues, default_nlanguages };
+	languages_init(&b->languages, b->tongues, default_nlanguages);
 	*state = b;
 	return 0;
 }
