@@ -36,10 +36,14 @@ apply_header(SMFICTX *ctx, struct arena *arena,
 	if (name == NULL || (value == NULL &&
 	    edit->operation != HEADER_DELETE))
 		return false;
-	if (edit->operation == HEADER_INSERT)
-		return smfi_insheader(ctx, 1, name, value) == MI_SUCCESS;
-	return smfi_chgheader(ctx, name, (int)edit->nth, value) ==
-	    MI_SUCCESS;
+	/* libmilter takes memory for each call, which may be there again. */
+	for (int tries = 0; tries < 2; tries++)
+		if ((edit->operation == HEADER_INSERT ?
+		    smfi_insheader(ctx, 1, name, value) :
+		    smfi_chgheader(ctx, name, (int)edit->nth, value)) ==
+		    MI_SUCCESS)
+			return true;
+	return false;
 }
 
 static bool

@@ -39,6 +39,7 @@ struct smfi_str {
 	bool at_end;		/* the end-of-mail callback is running */
 	bool replaced;		/* it has replaced the body */
 	bool progressed;	/* and said something after that */
+	bool doubted;		/* a call for the header failed once */
 	bool refused;		/* a call failed: there must be no other */
 	unsigned calls;		/* changes asked for */
 	char *fields[FIELDS];	/* names that the callbacks were given */
@@ -52,6 +53,7 @@ static struct smfiDesc callbacks;
 static struct smfi_str connections[2];
 static size_t settings_alive;
 static unsigned fail_at;	/* the call that fails, 0: none */
+static bool fail_on;		/* and all that come after it */
 static bool wild;		/* events in any order at all */
 static size_t memory_limit;
 
@@ -163,17 +165,20 @@ smfi_getsymval(SMFICTX *ctx, char *name)
 	return value;
 }
 
-/* Counts a change, and refuses it if the input asks for that. */
+/* Counts a change, and refuses it if the input asks for that. One of the
+ * header may be asked for once more. */
 static int
-change(SMFICTX *ctx)
+change(SMFICTX *ctx, bool header)
 {
+	bool fails = fail_at == 1;
+
 	CHECK(ctx->at_end && !ctx->refused);
 	ctx->calls++;
-	if (fail_at != 0 && --fail_at == 0) {
-		ctx->refused = true;
-		return MI_FAILURE;
-	}
-	return MI_SUCCESS;
+	if (fail_at > 1 || (fails && !fail_on))
+		fail_at--;
+	ctx->refused = fails && (!header || ctx->doubted);
+	ctx->doubted = fails;
+	return fails ? MI_FAILURE : MI_SUCCESS;
 }
 
 static void
@@ -192,7 +197,7 @@ smfi_insheader(SMFICTX *ctx, int at, char *name, char *value)
 	CHECK(!ctx->replaced && at == 1);
 	check_value(name, value);
 	ctx->encoded |= strcmp(name, "Content-Transfer-Encoding") == 0;
-	return change(ctx);
+	return change(ctx, true);
 }
 
 int
@@ -211,10 +216,12 @@ smfi_chgheader(SMFICTX *ctx, char *name, int nth, char *value)
 	/* The highest goes first: one MTA counts on, another does not. */
 	CHECK(ctx->deleted == NULL || strcmp(ctx->deleted, name) != 0 ||
 	    nth < ctx->nth);
+	if (change(ctx, true) != MI_SUCCESS)
+		return MI_FAILURE;
 	free(ctx->deleted);
 	ctx->deleted = strdup(name);
 	ctx->nth = nth;
-	return change(ctx);
+	return MI_SUCCESS;
 }
 
 int
@@ -226,7 +233,7 @@ smfi_replacebody(SMFICTX *ctx, unsigned char *body, int len)
 	if (!wild && ctx->nfields == 0 && !ctx->encoded)
 		CHECK((size_t)len >= ctx->len && memcmp(body + len -
 		    ctx->len, ctx->body, ctx->len) == 0);
-	return change(ctx);
+	return change(ctx, false);
 }
 
 int
@@ -234,7 +241,7 @@ smfi_progress(SMFICTX *ctx)
 {
 	CHECK(ctx->replaced && !ctx->progressed);
 	ctx->progressed = true;
-	return change(ctx);
+	return change(ctx, false);
 }
 
 /* What libmilter does, event by event. */
@@ -454,6 +461,7 @@ drive_word(SMFICTX *ctx, char event, struct span argument)
 		break;
 	case 'F':
 		fail_at = argument.len > 0 ? argument.p[0] & 15 : 0;
+		fail_on = argument.len > 0 && (argument.p[0] & 16) != 0;
 		break;
 	case 'T':
 		ctx->address = addresses[argument.len % 6];
@@ -515,6 +523,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		CHECK(milter_open("unix:/nowhere"));
 	wild = false;
 	fail_at = 0;
+	fail_on = false;
 	memory_limit = (size_t)64 << 20;
 	memset(connections, 0, sizeof(connections));
 	reload();

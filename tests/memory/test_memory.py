@@ -209,7 +209,7 @@ def fail_each(daemon, client, name, kind, wanted, next_mail):
                    "begun" if only_begun(untouched, result, wanted[name]) else
                    "otherwise")
         outcomes[outcome] += 1
-        if outcome == "otherwise":
+        if outcome == "otherwise" or (outcome == "begun" and kind == "at"):
             faults.append(f"{kind} {n}: neither untouched nor annotated:\n" +
                           difference(untouched, result))
         if outcome == "no answer" and not any(
