@@ -394,6 +394,13 @@ void
 dsn_read(struct report *report, struct arena *arena, const struct part *part,
     const struct limits *limits)
 {
+	struct span name = fields[FIELD_FINAL].name;
+	size_t read = limits->text;
+
 	dsn_read_text(report, arena, encoding_decode(arena, part->encoding,
-	    span_first(part->body, limits->text)), limits);
+	    span_first(part->body, read)), limits);
+	/* The name may have been cut in two. */
+	if (part->body.len > read && span_find_nocase(span_from(part->body,
+	    read < name.len ? 0 : read - name.len + 1), name) != SPAN_NONE)
+		report->flags |= REPORT_OVERFLOW;
 }

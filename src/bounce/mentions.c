@@ -26,8 +26,10 @@ mentions_add(struct mentions *mentions, struct span address)
 
 	if (found != NULL)
 		return found;
-	if (mentions->n >= mentions->limit)
+	if (mentions->n >= mentions->limit) {
+		mentions->overflow = true;
 		return NULL;
+	}
 	list = arena_array(mentions->arena, mentions->list, mentions->n,
 	    &mentions->capacity, sizeof(*list));
 	if (list == NULL)

@@ -28,6 +28,7 @@ struct mentions {
 	struct mention *list;
 	size_t n, capacity;
 	size_t limit;		/* of n */
+	bool overflow;		/* more were mentioned */
 	size_t current;		/* whose note is being read; n: nobody's */
 	size_t indent;		/* of the line where that note began */
 	struct span above;	/* the line before, absent: an empty one */
@@ -42,7 +43,10 @@ void mentions_init(struct mentions *mentions, struct arena *arena,
 struct mention *mentions_find(const struct mentions *mentions,
     struct span address);
 
-/* Returns the mention of an address, made if need be; NULL at the limit. */
+/*
+ * Returns the mention of an address, made if need be; NULL at the limit, with
+ * overflow.
+ */
 struct mention *mentions_add(struct mentions *mentions, struct span address);
 
 /* Returns the mention whose note is being read, NULL if there is none. */

@@ -265,6 +265,16 @@ settle_lone_address(const struct reader *reader)
 		report->recipients[0].address = address;
 }
 
+/* Does the notice name others, beyond the limit or behind what was read? */
+static bool
+names_more(const struct reader *reader, const struct prose *prose,
+    struct span unread)
+{
+	return reader->mentions.overflow || (reader->mentions.n > 1 &&
+	    prose->copy.p == NULL &&
+	    span_find_char(unread, '@') != SPAN_NONE);
+}
+
 void
 prose_read(struct prose *prose, struct report *report, struct arena *arena,
     struct span text, struct span failed, const struct limits *limits)
@@ -275,6 +285,7 @@ prose_read(struct prose *prose, struct report *report, struct arena *arena,
 	/* What the report itself quotes is not looked for elsewhere. */
 	bool replied = report->n == 1 &&
 	    report->recipients[0].reply.len > WORDLESS;
+	struct span unread = span_from(text, PROSE_TEXT);
 
 	*prose = (struct prose){ .action = ACTION_NONE };
 	if (text.p == NULL)		/* the arena failed */
@@ -291,6 +302,8 @@ prose_read(struct prose *prose, struct report *report, struct arena *arena,
 		settle_lone_address(&reader);
 	}
 	take_mentions(&reader, !given && failed.len == 0);
+	if (!given && failed.len == 0 && names_more(&reader, prose, unread))
+		report->flags |= REPORT_OVERFLOW;
 	fill_lone_recipient(&reader, replied);
 	if (!given)
 		share_reply_before(&reader);

@@ -49,7 +49,7 @@ struct returned {
 };
 
 enum {
-	REPORT_OVERFLOW = 1,	/* more recipients than the limit */
+	REPORT_OVERFLOW = 1,	/* it names more recipients than were read */
 	REPORT_DAMAGED = 2	/* the report ends too early, or is garbled */
 };
 

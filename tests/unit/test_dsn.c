@@ -372,6 +372,20 @@ test_limits(void **state)
 	assert_int_equal(report.flags, REPORT_OVERFLOW);
 	assert_null(report_add_recipient(&report, *state, &limits));
 
+	/* A part that is too long to be read whole. */
+	for (size_t most = 41; most < 90; most += 40) {
+		const struct part part = { .body = SPAN(
+		    "Final-Recipient: rfc822; a@example.com\n\n"
+		    "Final-Recipient: rfc822; b@example.com\n\n") };
+
+		limits.text = most;
+		report = (struct report){ .kind = REPORT_DSN };
+		dsn_read(&report, *state, &part, &limits);
+		assert_int_equal(report.n, most < 80 ? 1 : 2);
+		assert_int_equal(report.flags, most < 80 ? REPORT_OVERFLOW :
+		    0);
+	}
+
 	/* Without memory nothing is added, and nothing breaks. */
 	arena_init(&none, 0);
 	report = (struct report){ .kind = REPORT_DSN };

@@ -509,6 +509,32 @@ test_limits(void **state)
 	prose_read(&prose, &report, *state, (struct span){ text, len },
 	    SPAN_ABSENT, &limits);
 	assert_int_equal(report.n, 5);
+	assert_int_equal(report.flags, REPORT_OVERFLOW);
+
+	/* The ones of the field are all. */
+	report = (struct report){ .kind = REPORT_NONE };
+	prose_read(&prose, &report, *state, (struct span){ text, len },
+	    SPAN("a1@example.com"), &limits);
+	assert_int_equal(report.n, 1);
+	assert_int_equal(report.flags, 0);
+
+	/* What is not read may name others. */
+	for (size_t at = 0; at < PROSE_TEXT; at += 60)
+		memcpy(text + at, at < 120 ? "<a@example.com>: 550 5.1.1 no\n\n"
+		    "<b@example.com>: 550 5.1.1 no\n" :
+		    "This line tells nothing that anybody would want to know. "
+		    "..\n", 60);
+	report = (struct report){ .kind = REPORT_NONE };
+	prose_read(&prose, &report, *state, (struct span){ text,
+	    PROSE_TEXT }, SPAN_ABSENT, &limits);
+	assert_int_equal(report.n, 2);
+	assert_int_equal(report.flags, 0);
+	memcpy(text + PROSE_TEXT, "\n<c@example.com>: 550 no\n", 25);
+	report = (struct report){ .kind = REPORT_NONE };
+	prose_read(&prose, &report, *state, (struct span){ text,
+	    PROSE_TEXT + 25 }, SPAN_ABSENT, &limits);
+	assert_int_equal(report.n, 2);
+	assert_int_equal(report.flags, REPORT_OVERFLOW);
 
 	memset(text, 'x', sizeof(text));
 	memcpy(text + PROSE_TEXT + 10, "\n<a@example.com>: 550 no\n", 25);
