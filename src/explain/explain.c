@@ -9,12 +9,23 @@
 #include "explain/sanitize.h"
 #include "mail/codec.h"
 
+/* A list of more lines is cut in two, so that what happened stays in view. */
+#define LIST_LINES 12
+#define LIST_LINES_FIRST 6
+
 /* What every part of the explanation is made from. */
 struct teller {
 	struct phrases phrases;
 	const struct explain_options *options;
 	const struct report *report;
 	const struct finding *findings;
+};
+
+/* The recipients of a group, by their places in the report. */
+struct members {
+	size_t *v;
+	size_t n;
+	bool alike;		/* the same is told of each of them */
 };
 
 static struct span
@@ -66,30 +77,59 @@ typed_address(const struct recipient *recipient)
 	    recipient->address;
 }
 
-/* Do two recipients share a group? */
-static bool
-same_group(const struct teller *teller, size_t a, size_t b)
+/* Where the message went from there; absent if it did not. */
+static struct span
+address_behind(const struct teller *teller, const struct recipient *recipient)
 {
-	const struct recipient *recipients = teller->report->recipients;
+	if (recipient->original.len == 0 || teller->options->backscatter ||
+	    span_equal_nocase(recipient->original, recipient->address))
+		return SPAN_ABSENT;
+	return recipient->address;
+}
+
+static struct span
+parameter_text(const struct teller *teller, const struct cause *cause,
+    const char *name)
+{
+	return phrase_of(&teller->phrases, cause->id, ".with.", name);
+}
+
+/* Are the values that are told the same? A list of ours is told for "list". */
+static bool
+same_parameters(const struct teller *teller, const struct finding *a,
+    const struct finding *b)
+{
+	for (size_t i = a->blocklist != NULL; i < RULE_PARAMETERS; i++) {
+		const char *name = rule_parameter_names[i];
+
+		if (!span_equal(finding_parameter(a, name),
+		    finding_parameter(b, name)) &&
+		    parameter_text(teller, a->cause, name).len > 0)
+			return false;
+	}
+	return true;
+}
+
+/* Is the same told of two recipients with the same action? */
+static bool
+same_texts(const struct teller *teller, size_t a, size_t b)
+{
+	const struct recipient *ra = &teller->report->recipients[a];
+	const struct recipient *rb = &teller->report->recipients[b];
 	const struct finding *fa = &teller->findings[a];
 	const struct finding *fb = &teller->findings[b];
 
-	if (recipients[a].action != recipients[b].action ||
-	    fa->cause != fb->cause || fa->decided_by != fb->decided_by ||
-	    fa->timed_out != fb->timed_out || fa->n != fb->n ||
+	if (teller->options->backscatter || ra->action >= ACTION_DELIVERED)
+		return true;
+	if (fa->cause != fb->cause || fa->decided_by != fb->decided_by ||
+	    fa->timed_out != fb->timed_out ||
 	    fa->blocklist != fb->blocklist ||
-	    recipients[a].original.len > 0 || recipients[b].original.len > 0 ||
 	    !span_equal(fa->suggestion, fb->suggestion))
 		return false;
-	if (fa->decided_by != DECIDED_BY_TEXT &&
-	    (recipients[a].code != recipients[b].code ||
-	    !status_equal(recipients[a].status, recipients[b].status)))
+	if (fa->decided_by != DECIDED_BY_TEXT && (ra->code != rb->code ||
+	    !status_equal(ra->status, rb->status)))
 		return false;
-	for (size_t i = 0; i < fa->n; i++)
-		if (!span_equal(fa->parameters[i].value,
-		    fb->parameters[i].value))
-			return false;
-	return true;
+	return same_parameters(teller, fa, fb);
 }
 
 static void
@@ -107,7 +147,7 @@ tell_result(const struct teller *teller, struct explained_group *group,
 	} else if (group->naddresses > 1) {
 		group->result = phrase_of(&teller->phrases, key, ".many", "");
 	} else {
-		filler.value = group->addresses[0];
+		filler.value = group->addresses[0].text;
 		group->result = phrase_fill(&teller->phrases,
 		    phrase(&teller->phrases, key), &filler, 1);
 	}
@@ -203,8 +243,7 @@ tell_parameter(const struct teller *teller, struct texts *texts,
 
 	if (value.len > 0)
 		add_sentence(teller, texts, phrase_fill(&teller->phrases,
-		    phrase_of(&teller->phrases, cause->id, ".with.", name),
-		    &filler, 1));
+		    parameter_text(teller, cause, name), &filler, 1));
 }
 
 /* The block list and its page, by the rule or by what it caught. */
@@ -238,37 +277,72 @@ tell_parameters(const struct teller *teller, struct texts *texts,
 	}
 }
 
+/* One forwarding is told in words; of several the list says where to. */
 static void
-tell_forwarded(const struct teller *teller, struct texts *texts,
-    const struct recipient *recipient)
+tell_forwarded(const struct teller *teller, struct explained_group *group,
+    const struct members *members)
 {
-	const struct filler fillers[] = {
-		{ "original", clean(teller, recipient->original,
-		    EXPLAIN_ADDRESS) },
-		{ "address", clean(teller, recipient->address,
-		    EXPLAIN_ADDRESS) },
+	const struct recipient *recipients = teller->report->recipients;
+	bool late = group->action == ACTION_DELAYED;
+	struct filler fillers[] = {
+		{ "original", SPAN_ABSENT }, { "address", SPAN_ABSENT }
 	};
+	size_t i = 0;
 
-	if (recipient->original.len == 0 || recipient->address.len == 0)
+	while (i < members->n && address_behind(teller,
+	    &recipients[members->v[i]]).len == 0)
+		i++;
+	if (i == members->n)
 		return;
-	add_text(texts, phrase_fill(&teller->phrases,
-	    phrase(&teller->phrases, recipient->action == ACTION_DELAYED ?
-	    "forwarded.late" : "forwarded"), fillers, 2));
+	if (group->naddresses > 1) {
+		add_text(&group->happened, phrase(&teller->phrases, late ?
+		    "forwarded.many.late" : "forwarded.many"));
+		return;
+	}
+	fillers[0].value = clean(teller, recipients[members->v[i]].original,
+	    EXPLAIN_ADDRESS);
+	fillers[1].value = clean(teller, recipients[members->v[i]].address,
+	    EXPLAIN_ADDRESS);
+	add_text(&group->happened, phrase_fill(&teller->phrases,
+	    phrase(&teller->phrases, late ? "forwarded.late" : "forwarded"),
+	    fillers, 2));
+}
+
+/* Why, as far as it can be said of all of them at once. */
+static void
+tell_reason(const struct teller *teller, struct explained_group *group,
+    const struct members *members)
+{
+	const struct finding *finding = &teller->findings[members->v[0]];
+
+	tell_forwarded(teller, group, members);
+	if (!members->alike) {
+		add_text(&group->happened, phrase(&teller->phrases,
+		    "others.why"));
+		return;
+	}
+	tell_why(teller, &group->happened,
+	    &teller->report->recipients[members->v[0]], finding);
+	tell_parameters(teller, &group->happened, finding);
 }
 
 static void
 tell_failed(const struct teller *teller, struct explained_group *group,
-    const struct recipient *recipient, const struct finding *finding)
+    const struct members *members)
 {
+	const struct finding *finding = &teller->findings[members->v[0]];
 	struct filler domain = { "domain", clean(teller, finding->suggestion,
 	    EXPLAIN_VALUE) };
 	static const char *const steps[] = {
 		".step1", ".step2", ".step3", ".tell"
 	};
 
-	tell_forwarded(teller, &group->happened, recipient);
-	tell_why(teller, &group->happened, recipient, finding);
-	tell_parameters(teller, &group->happened, finding);
+	tell_reason(teller, group, members);
+	if (!members->alike) {
+		add_text(&group->steps, phrase(&teller->phrases,
+		    "others.step1"));
+		return;
+	}
 	if (finding->timed_out)
 		add_sentence(teller, &group->happened,
 		    phrase(&teller->phrases, "timed-out"));
@@ -280,21 +354,36 @@ tell_failed(const struct teller *teller, struct explained_group *group,
 		    finding->cause->id, steps[i], ""));
 }
 
+/* Until when they try, as far as it is the same for all of them. */
+static struct span
+date_of_all(const struct teller *teller, const struct members *members)
+{
+	const struct recipient *recipients = teller->report->recipients;
+	struct span first = recipients[members->v[0]].retry_until;
+	struct span date = phrase_date(&teller->phrases, first);
+
+	for (size_t i = 1; i < members->n; i++) {
+		struct span other = recipients[members->v[i]].retry_until;
+
+		if (!span_equal(other, first) && !span_equal(date,
+		    phrase_date(&teller->phrases, other)))
+			return SPAN_ABSENT;
+	}
+	return date;
+}
+
 static void
 tell_delayed(const struct teller *teller, struct explained_group *group,
-    const struct recipient *recipient, const struct finding *finding)
+    const struct members *members)
 {
-	struct filler date = { "date",
-	    phrase_date(&teller->phrases, recipient->retry_until) };
+	struct filler date = { "date", date_of_all(teller, members) };
 
 	add_text(&group->happened, phrase(&teller->phrases, "late.wait"));
 	if (date.value.len > 0)
 		add_sentence(teller, &group->happened,
 		    phrase_fill(&teller->phrases,
 		    phrase(&teller->phrases, "late.until"), &date, 1));
-	tell_forwarded(teller, &group->happened, recipient);
-	tell_why(teller, &group->happened, recipient, finding);
-	tell_parameters(teller, &group->happened, finding);
+	tell_reason(teller, group, members);
 	add_text(&group->steps, phrase(&teller->phrases, "late.step"));
 }
 
@@ -350,42 +439,155 @@ set_stations(struct explained_group *group, const struct cause *cause)
 		group->stations[STOP_WAY] = STATION_OMITTED;
 }
 
-/* Collects the recipients that share a group with the first of it. */
+/* The first one and those that share its group; with rest, all that remain. */
 static bool
-collect_addresses(const struct teller *teller,
-    struct explained_group *group, size_t first, bool *done)
+collect_members(const struct teller *teller, struct members *members,
+    size_t first, bool rest, bool *done)
 {
 	const struct report *report = teller->report;
 
-	group->addresses = arena_alloc(teller->phrases.arena,
-	    (report->n - first) * sizeof(group->addresses[0]));
-	if (group->addresses == NULL)
+	*members = (struct members){ .alike = true };
+	members->v = arena_alloc(teller->phrases.arena,
+	    (report->n - first) * sizeof(members->v[0]));
+	if (members->v == NULL)
 		return false;
 	for (size_t i = first; i < report->n; i++) {
-		struct span address;
+		bool alike;
 
-		if (done[i] || (i != first && !same_group(teller, first, i)))
+		if (done[i] || report->recipients[i].action !=
+		    report->recipients[first].action)
 			continue;
+		alike = i == first || same_texts(teller, first, i);
+		if (!alike && !rest)
+			continue;
+		members->alike = members->alike && alike;
+		members->v[members->n++] = i;
 		done[i] = true;
-		address = clean(teller, typed_address(&report->recipients[i]),
-		    EXPLAIN_ADDRESS);
-		if (address.len > 0)
-			group->addresses[group->naddresses++] = address;
 	}
 	return true;
 }
 
+/* The typed address of a member. */
+static struct span
+member_address(const struct teller *teller, const struct members *members,
+    size_t i)
+{
+	return typed_address(&teller->report->recipients[members->v[i]]);
+}
+
+/* Lists where the message went from the address of a member. */
+static bool
+list_below(const struct teller *teller, struct explained_address *line,
+    const struct members *members, size_t first)
+{
+	struct span typed = member_address(teller, members, first);
+	size_t most = 0, k;
+
+	for (size_t i = first; i < members->n; i++)
+		most += span_equal_nocase(member_address(teller, members, i),
+		    typed);
+	line->below = arena_alloc(teller->phrases.arena,
+	    most * sizeof(line->below[0]));
+	if (line->below == NULL)
+		return false;
+	for (size_t i = first; i < members->n; i++) {
+		struct filler filler = { "address", clean(teller,
+		    address_behind(teller,
+		    &teller->report->recipients[members->v[i]]),
+		    EXPLAIN_ADDRESS) };
+		struct span text;
+
+		if (filler.value.len == 0 || !span_equal_nocase(
+		    member_address(teller, members, i), typed))
+			continue;
+		text = phrase_fill(&teller->phrases, phrase(&teller->phrases,
+		    "forwarded.to"), &filler, 1);
+		for (k = 0; k < line->nbelow &&
+		    !span_equal(line->below[k], text); k++)
+			;
+		if (k == line->nbelow && text.len > 0)
+			line->below[line->nbelow++] = text;
+	}
+	return true;
+}
+
+/* Lists each address that the reader wrote to once. */
+static bool
+list_addresses(const struct teller *teller, struct explained_group *group,
+    const struct members *members)
+{
+	group->addresses = arena_alloc(teller->phrases.arena,
+	    members->n * sizeof(group->addresses[0]));
+	if (group->addresses == NULL)
+		return false;
+	for (size_t i = 0, k; i < members->n; i++) {
+		struct span typed = member_address(teller, members, i);
+		struct explained_address line = {
+			clean(teller, typed, EXPLAIN_ADDRESS), NULL, 0
+		};
+
+		for (k = 0; k < i && !span_equal_nocase(typed,
+		    member_address(teller, members, k)); k++)
+			;
+		if (line.text.len == 0 || k < i)
+			continue;
+		if (!list_below(teller, &line, members, i))
+			return false;
+		group->addresses[group->naddresses++] = line;
+	}
+	return true;
+}
+
+/* Of an address that the result names, the list has only what is below. */
+static bool
+list_lone_below(const struct teller *teller, struct explained_group *group)
+{
+	struct explained_address lone;
+
+	if (group->naddresses != 1 || group->addresses[0].nbelow < 2)
+		return true;
+	lone = group->addresses[0];
+	group->addresses = arena_alloc(teller->phrases.arena,
+	    lone.nbelow * sizeof(group->addresses[0]));
+	if (group->addresses == NULL)
+		return false;
+	group->naddresses = lone.nbelow;
+	for (size_t i = 0; i < lone.nbelow; i++)
+		group->addresses[i] = (struct explained_address){
+		    .text = lone.below[i] };
+	return true;
+}
+
+static void
+divide_list(struct explained_group *group)
+{
+	size_t lines = 0;
+
+	for (size_t i = 0; i < group->naddresses; i++) {
+		lines += 1 + group->addresses[i].nbelow;
+		if (i == 0 || lines <= LIST_LINES_FIRST)
+			group->nfirst = i + 1;
+	}
+	if (lines <= LIST_LINES)
+		group->nfirst = group->naddresses;
+}
+
+/* Tells of the first recipient and those that share its group. */
 static bool
 tell_group(const struct teller *teller, struct explained_group *group,
-    size_t first, bool *done)
+    size_t first, bool rest, bool *done)
 {
-	const struct recipient *recipient = &teller->report->recipients[first];
-	const struct finding *finding = &teller->findings[first];
+	const struct cause *cause = teller->findings[first].cause;
+	struct members members;
 
-	group->action = recipient->action;
-	if (!collect_addresses(teller, group, first, done))
+	group->action = teller->report->recipients[first].action;
+	if (!collect_members(teller, &members, first, rest, done) ||
+	    !list_addresses(teller, group, &members))
 		return false;
-	tell_result(teller, group, finding->cause);
+	tell_result(teller, group, cause);
+	if (!list_lone_below(teller, group))
+		return false;
+	divide_list(group);
 	if (teller->options->backscatter) {
 		add_text(&group->happened,
 		    phrase(&teller->phrases, "backscatter.why"));
@@ -393,16 +595,18 @@ tell_group(const struct teller *teller, struct explained_group *group,
 		    phrase(&teller->phrases, "backscatter.step1"));
 		return true;
 	}
-	if (group->action >= ACTION_DELIVERED) {
+	if (group->action >= ACTION_DELIVERED)
 		tell_delivered(teller, group);
-	} else if (group->action == ACTION_DELAYED) {
-		tell_delayed(teller, group, recipient, finding);
-	} else {
-		tell_failed(teller, group, recipient, finding);
-		if (strcmp(finding->cause->id, "delivered") != 0)
-			tell_fix(teller, group, finding->cause);
-	}
-	set_stations(group, finding->cause);
+	else if (group->action == ACTION_DELAYED)
+		tell_delayed(teller, group, &members);
+	else
+		tell_failed(teller, group, &members);
+	if (!members.alike)
+		return true;
+	if (group->action < ACTION_DELAYED &&
+	    strcmp(cause->id, "delivered") != 0)
+		tell_fix(teller, group, cause);
+	set_stations(group, cause);
 	return true;
 }
 
@@ -462,6 +666,10 @@ tell_frame(const struct teller *teller, struct explanation *explanation)
 	explanation->happened_heading = phrase(phrases, "heading.happened");
 	explanation->steps_heading = phrase(phrases, "heading.steps");
 	explanation->fix_heading = phrase(phrases, "heading.fix");
+	explanation->others_line = phrase(phrases, "others.line");
+	explanation->others_heading = phrase(phrases, "heading.others");
+	if (teller->report->flags & REPORT_OVERFLOW)
+		explanation->unlisted = phrase(phrases, "others.unlisted");
 	if (host.value.len > 0)
 		explanation->closing = phrase_fill(phrases,
 		    phrase(phrases, "closing"), &host, 1);
@@ -486,14 +694,17 @@ explain(struct explanation *explanation, struct arena *arena,
 
 	*explanation = (struct explanation){ .language = options->language };
 	explanation->groups = arena_alloc(arena,
-	    report->n * sizeof(*explanation->groups));
+	    (EXPLANATION_GROUPS + ACTION_EXPANDED + 1) *
+	    sizeof(*explanation->groups));
 	if (done == NULL || explanation->groups == NULL)
 		return false;
-	for (size_t i = 0; i < report->n &&
-	    explanation->n < EXPLANATION_GROUPS; i++)
+	for (size_t i = 0; i < report->n; i++) {
+		bool rest = explanation->n >= EXPLANATION_GROUPS;
+
 		if (!done[i] && !tell_group(&teller,
-		    &explanation->groups[explanation->n++], i, done))
+		    &explanation->groups[explanation->n++], i, rest, done))
 			return false;
+	}
 	if (report->n > 0)
 		explanation->title = title_of(&teller);
 	tell_frame(&teller, explanation);

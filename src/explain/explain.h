@@ -15,7 +15,9 @@
 #include "explain/language.h"
 
 #define EXPLANATION_PARAGRAPHS 12
-#define EXPLANATION_GROUPS 30	/* recipients of later groups go untold */
+
+/* So many groups are told each by itself; others are told together. */
+#define EXPLANATION_GROUPS 10
 
 /* Longest values that appear in a text, in characters. */
 #define EXPLAIN_ADDRESS 120
@@ -38,12 +40,20 @@ enum station_state {
 	STATION_NOT_REACHED, STATION_OMITTED
 };
 
+/* A line of a list of addresses, and the lines that belong below it. */
+struct explained_address {
+	struct span text;	/* the address that the reader wrote to */
+	struct span *below;	/* "passed on to anna@example.net" */
+	size_t nbelow;
+};
+
 /* Recipients to whom the same happened for the same reason. */
 struct explained_group {
 	enum action action;
 	struct span result;	/* "Not delivered to anna@example.com" */
-	struct span *addresses;	/* a line each below it, if several */
+	struct explained_address *addresses;	/* listed if several */
 	size_t naddresses;
+	size_t nfirst;		/* below result; the others at the end */
 	struct texts happened;
 	struct texts steps;
 	struct span fix;	/* absent where nobody need mend anything */
@@ -59,6 +69,9 @@ struct explanation {
 	struct span happened_heading;
 	struct span steps_heading;
 	struct span fix_heading;
+	struct span others_line;	/* ends a list that goes on later */
+	struct span others_heading;	/* and stands above the rest of it */
+	struct span unlisted;		/* more recipients; may be absent */
 	struct span about;		/* the user's message; may be absent */
 	struct span closing;		/* who is speaking; may be absent */
 	struct span station_names[STATIONS];
@@ -77,8 +90,10 @@ struct explain_options {
 
 /*
  * Tells the report, whose findings stand in the order of its recipients.
- * Recipients are grouped by action and cause, in the order of their first.
- * Returns false if the arena failed.
+ * Recipients of whom the same is told are a group, in the order of their
+ * first. Those beyond EXPLANATION_GROUPS are a group for each action. Every
+ * address that the reader wrote to stands once in its group, so nobody goes
+ * untold. Returns false if the arena failed.
  */
 bool explain(struct explanation *explanation, struct arena *arena,
     const struct report *report, const struct finding *findings,

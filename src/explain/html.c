@@ -26,6 +26,9 @@
 #define HEADING "margin:1em 0 .2em 0;" ITEM
 #define PARAGRAPH "margin:0 0 .6em 0;" ITEM
 #define LIST "margin:0 0 .6em 0;padding:0 1.6em;" ITEM
+#define ADDRESSES "margin:0 0 .6em 0;padding:0 1.2em;" ITEM
+#define ADDRESS "margin:.2em 0;" ITEM
+#define BELOW "font-size:.9em;color:#4a5462;background-color:#ffffff"
 #define STATION "display:inline-block;margin:.15em 0;padding:.1em .6em;" \
     "border:1px solid #5a6575;border-radius:3px;" ITEM
 #define STATION_HERE "display:inline-block;margin:.15em 0;" \
@@ -196,40 +199,83 @@ add_stations(struct buf *out, const struct explanation *explanation,
 }
 
 static void
-add_list(struct buf *out, const char *name, const struct span *items,
-    size_t n)
+begin_list(struct buf *out, const char *name, const char *style)
 {
 	buf_add_char(out, '<');
 	buf_add_string(out, name);
-	add_style(out, LIST, NULL);
+	add_style(out, style, NULL);
 	buf_add_string(out, ">\n");
-	for (size_t i = 0; i < n; i++)
-		add_element(out, "li", ITEM, NULL, items[i]);
+}
+
+static void
+end_list(struct buf *out, const char *name)
+{
 	buf_add_string(out, "</");
 	buf_add_string(out, name);
 	buf_add_string(out, ">\n");
 }
 
+/* Appends a list of addresses, more the last item if there is one. */
 static void
-add_group(struct buf *out, const struct explanation *explanation,
+add_addresses(struct buf *out, const struct explained_address *addresses,
+    size_t n, struct span more)
+{
+	begin_list(out, "ul", ADDRESSES);
+	for (size_t i = 0; i < n; i++) {
+		buf_add_string(out, "<li");
+		add_style(out, ADDRESS, NULL);
+		buf_add_char(out, '>');
+		add_text(out, addresses[i].text);
+		for (size_t k = 0; k < addresses[i].nbelow; k++) {
+			buf_add_string(out, "<br>\n");
+			add_element(out, "span", BELOW, NULL,
+			    addresses[i].below[k]);
+		}
+		buf_add_string(out, "</li>\n");
+	}
+	add_element(out, "li", ADDRESS, NULL, more);
+	end_list(out, "ul");
+}
+
+static void
+add_sections(struct buf *out, const struct explanation *explanation,
     const struct explained_group *group)
 {
-	add_element(out, "h2", RESULT, colour_of(group), group->result);
-	if (group->naddresses > 1)
-		add_list(out, "ul", group->addresses, group->naddresses);
-	add_stations(out, explanation, group);
 	add_element(out, "h3", HEADING, NULL, explanation->happened_heading);
 	for (size_t i = 0; i < group->happened.n; i++)
 		add_element(out, "p", PARAGRAPH, NULL, group->happened.v[i]);
 	if (group->steps.n > 0) {
 		add_element(out, "h3", HEADING, NULL,
 		    explanation->steps_heading);
-		add_list(out, "ol", group->steps.v, group->steps.n);
+		begin_list(out, "ol", LIST);
+		for (size_t i = 0; i < group->steps.n; i++)
+			add_element(out, "li", ITEM, NULL, group->steps.v[i]);
+		end_list(out, "ol");
 	}
 	if (group->fix.len > 0) {
 		add_element(out, "h3", HEADING, NULL,
 		    explanation->fix_heading);
 		add_element(out, "p", PARAGRAPH, NULL, group->fix);
+	}
+}
+
+static void
+add_group(struct buf *out, const struct explanation *explanation,
+    const struct explained_group *group)
+{
+	bool divided = group->nfirst < group->naddresses;
+
+	add_element(out, "h2", RESULT, colour_of(group), group->result);
+	if (group->naddresses > 1)
+		add_addresses(out, group->addresses, group->nfirst, divided ?
+		    explanation->others_line : SPAN_ABSENT);
+	add_stations(out, explanation, group);
+	add_sections(out, explanation, group);
+	if (divided) {
+		add_element(out, "h3", HEADING, NULL,
+		    explanation->others_heading);
+		add_addresses(out, group->addresses + group->nfirst,
+		    group->naddresses - group->nfirst, SPAN_ABSENT);
 	}
 }
 
@@ -264,6 +310,8 @@ add_card(struct buf *out, const struct explanation *explanation)
 		buf_add_string(out, ">\n");
 		add_group(out, explanation, group);
 		if (last) {
+			add_element(out, "p", PARAGRAPH, NULL,
+			    explanation->unlisted);
 			add_element(out, "p", SMALL, NULL,
 			    explanation->about);
 			add_element(out, "p", SMALL, NULL,

@@ -156,16 +156,33 @@ add_steps(struct buf *out, const struct texts *steps)
 }
 
 static void
+add_addresses(struct buf *out, const struct explained_address *addresses,
+    size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		buf_add_string(out, "  ");
+		buf_add_span(out, addresses[i].text);
+		buf_add_char(out, '\n');
+		for (size_t k = 0; k < addresses[i].nbelow; k++) {
+			buf_add_string(out, "    ");
+			text_wrap(out, addresses[i].below[k], 4, 6);
+		}
+	}
+}
+
+static void
 add_group(struct buf *out, const struct explanation *explanation,
     const struct explained_group *group)
 {
+	bool divided = group->nfirst < group->naddresses;
+
 	text_wrap(out, group->result, 0, 2);
 	if (group->naddresses > 1)
-		for (size_t i = 0; i < group->naddresses; i++) {
-			buf_add_string(out, "  ");
-			buf_add_span(out, group->addresses[i]);
-			buf_add_char(out, '\n');
-		}
+		add_addresses(out, group->addresses, group->nfirst);
+	if (divided) {
+		buf_add_string(out, "  ");
+		text_wrap(out, explanation->others_line, 2, 2);
+	}
 	add_section(out, explanation->happened_heading);
 	for (size_t i = 0; i < group->happened.n; i++) {
 		if (i > 0)
@@ -180,6 +197,11 @@ add_group(struct buf *out, const struct explanation *explanation,
 		add_section(out, explanation->fix_heading);
 		text_wrap(out, group->fix, 0, 0);
 	}
+	if (divided) {
+		add_section(out, explanation->others_heading);
+		add_addresses(out, group->addresses + group->nfirst,
+		    group->naddresses - group->nfirst);
+	}
 	buf_add_char(out, '\n');
 }
 
@@ -191,6 +213,10 @@ text_render(struct arena *arena, const struct explanation *explanation)
 	buf_init(&out, arena);
 	for (size_t i = 0; i < explanation->n; i++)
 		add_group(&out, explanation, &explanation->groups[i]);
+	if (explanation->unlisted.len > 0) {
+		text_wrap(&out, explanation->unlisted, 0, 0);
+		buf_add_char(&out, '\n');
+	}
 	if (explanation->about.len > 0) {
 		text_wrap(&out, explanation->about, 0, 0);
 		buf_add_char(&out, '\n');

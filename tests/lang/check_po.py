@@ -36,7 +36,7 @@ def general_keys():
         k['result.' + a] = ['address']
         k['result.%s.many' % a] = []
         k['result.%s.none' % a] = []
-    for x in ('happened', 'steps', 'fix'):
+    for x in ('happened', 'steps', 'fix', 'others'):
         k['heading.' + x] = []
     for x in FIX:
         k['fix.' + x] = []
@@ -47,6 +47,8 @@ def general_keys():
         'relayed.why': [], 'expanded.why': [],
         'timed-out': [], 'unknown.why': [],
         'forwarded': ['original', 'address'], 'forwarded.late': ['original', 'address'],
+        'forwarded.to': ['address'], 'forwarded.many': [], 'forwarded.many.late': [],
+        'others.line': [], 'others.why': [], 'others.step1': [], 'others.unlisted': [],
         'did-you-mean': ['domain'], 'helpdesk': ['helpdesk'],
         'about.both': ['subject', 'date'], 'about.subject': ['subject'], 'about.date': ['date'],
         'closing': ['host'],

@@ -259,13 +259,13 @@ test_same_cause_is_one_group(void **state)
 	group = find_and_tell(t);
 	assert_int_equal(t->explanation.n, 2);
 	assert_int_equal(group[0].naddresses, 3);
-	assert_span(group[0].addresses[0], "bob@example.org");
-	assert_span(group[0].addresses[1], "dave@example.org");
-	assert_span(group[0].addresses[2], "frank@example.org");
+	assert_span(group[0].addresses[0].text, "bob@example.org");
+	assert_span(group[0].addresses[1].text, "dave@example.org");
+	assert_span(group[0].addresses[2].text, "frank@example.org");
 	assert_true(span_equal(group[0].result, text(t, "result.failed.many",
 	    NULL, NULL)));
 	assert_int_equal(group[1].naddresses, 2);
-	assert_span(group[1].addresses[0], "carol@example.org");
+	assert_span(group[1].addresses[0].text, "carol@example.org");
 	assert_says(&group[0].happened, text(t, "mailbox-unknown.why", NULL,
 	    NULL));
 	assert_says(&group[1].happened, text(t, "mailbox-full.why", NULL,
@@ -343,28 +343,216 @@ test_actions_part_groups(void **state)
 	end(t);
 }
 
-/* However many there are, the explanation stays bounded. */
+/* Values that no text has a place for are no reason to part. */
 static void
-test_many_groups(void **state)
+test_untold_values_do_not_part_groups(void **state)
+{
+	struct telling *t = begin(state);
+
+	add(t, "bob@example.org", "550 5.1.1 User unknown");
+	add(t, "carol@example.org", "550 5.1.1 User unknown");
+	find(t);
+	t->findings[0].n = 1;
+	t->findings[0].parameters[0] = (struct parameter){ "ip",
+	    SPAN("192.0.2.10") };
+	tell(t);
+	assert_int_equal(t->explanation.n, 1);
+	end(t);
+}
+
+/* The address that a group names at place i, "" if it names none there. */
+static struct span
+named(const struct explained_group *group, size_t i)
+{
+	return i < group->naddresses ? group->addresses[i].text : SPAN("");
+}
+
+/* Adds recipients that are refused for a server of their own each. */
+static void
+add_many(struct telling *t, size_t n, enum action action)
 {
 	static char addresses[RECIPIENTS][32];
-	struct telling *t = begin(state);
-	struct explained_group *group;
+	char reply[120];
 
-	for (size_t i = 0; i < RECIPIENTS; i++) {
-		char reply[120];
+	while (n-- > 0) {
+		size_t i = t->report.n;
 
 		snprintf(addresses[i], sizeof(addresses[i]),
 		    "user%zu@example.org", i);
 		snprintf(reply, sizeof(reply), "554 5.7.1 Service "
 		    "unavailable; Client host [192.0.2.%zu] blocked using "
 		    "zen.spamhaus.org", i);
-		add(t, addresses[i], reply);
+		add(t, addresses[i], reply)->action = action;
 	}
+}
+
+/* However many there are, the explanation stays bounded, and names all. */
+static void
+test_many_groups(void **state)
+{
+	struct telling *t = begin(state);
+	struct explained_group *group, *last;
+
+	add_many(t, RECIPIENTS, ACTION_FAILED);
 	group = find_and_tell(t);
-	assert_int_equal(t->explanation.n, EXPLANATION_GROUPS);
-	for (size_t i = 0; i < t->explanation.n; i++)
-		assert_span(group[i].addresses[0], addresses[i]);
+	assert_int_equal(t->explanation.n, EXPLANATION_GROUPS + 1);
+	for (size_t i = 0; i < EXPLANATION_GROUPS; i++) {
+		assert_int_equal(group[i].naddresses, 1);
+		assert_true(span_equal(named(&group[i], 0),
+		    t->recipients[i].address));
+		assert_true(group[i].has_stations);
+	}
+	last = &group[EXPLANATION_GROUPS];
+	assert_int_equal(last->naddresses, RECIPIENTS - EXPLANATION_GROUPS);
+	for (size_t i = 0; i < last->naddresses; i++)
+		assert_true(span_equal(named(last, i),
+		    t->recipients[EXPLANATION_GROUPS + i].address));
+	assert_true(span_equal(last->result, text(t, "result.failed.many",
+	    NULL, NULL)));
+	assert_int_equal(last->happened.n, 1);
+	assert_says(&last->happened, text(t, "others.why", NULL, NULL));
+	assert_int_equal(last->steps.n, 1);
+	assert_says(&last->steps, text(t, "others.step1", NULL, NULL));
+	/* Nothing is said of them all that is true of some. */
+	assert_absent(last->fix);
+	assert_false(last->has_stations);
+	end(t);
+}
+
+/* What became of the last ones is told apart. */
+static void
+test_many_groups_of_every_kind(void **state)
+{
+	struct telling *t = begin(state);
+	struct explained_group *group;
+
+	add_many(t, EXPLANATION_GROUPS, ACTION_FAILED);
+	add_many(t, 3, ACTION_DELAYED);
+	add_many(t, 2, ACTION_DELIVERED);
+	add_many(t, 2, ACTION_FAILED);
+	add_many(t, 1, ACTION_RELAYED);
+	t->recipients[EXPLANATION_GROUPS].retry_until = SPAN(DATE);
+	group = find_and_tell(t);
+	assert_int_equal(t->explanation.n, EXPLANATION_GROUPS + 4);
+	group += EXPLANATION_GROUPS;
+
+	assert_true(span_equal(group[0].result, text(t,
+	    "result.delayed.many", NULL, NULL)));
+	assert_int_equal(group[0].naddresses, 3);
+	assert_says(&group[0].happened, text(t, "late.wait", NULL, NULL));
+	assert_says(&group[0].happened, text(t, "others.why", NULL, NULL));
+	assert_silent(&group[0].happened, SPAN(DATE_SHOWN));
+	assert_says(&group[0].steps, text(t, "late.step", NULL, NULL));
+	assert_silent(&group[0].steps, text(t, "others.step1", NULL, NULL));
+
+	assert_true(span_equal(group[1].result, text(t,
+	    "result.delivered.many", NULL, NULL)));
+	assert_says(&group[1].happened, text(t, "delivered.why", NULL,
+	    NULL));
+	assert_silent(&group[1].happened, text(t, "others.why", NULL, NULL));
+	assert_int_equal(group[1].steps.n, 0);
+	assert_true(group[1].has_stations);
+
+	assert_int_equal(group[2].action, ACTION_FAILED);
+	assert_int_equal(group[2].naddresses, 2);
+	assert_says(&group[2].happened, text(t, "others.why", NULL, NULL));
+	assert_span(group[3].result,
+	    "Handed on to the next mail server for user17@example.org");
+	end(t);
+}
+
+/* Where the last ones share a cause, it is told. */
+static void
+test_last_group_with_one_cause(void **state)
+{
+	struct telling *t = begin(state);
+	struct explained_group *last;
+
+	add_many(t, EXPLANATION_GROUPS, ACTION_FAILED);
+	add(t, "bob@example.org", "552 5.2.2 Mailbox full");
+	add(t, "carol@example.org", "552 5.2.2 Mailbox full");
+	last = find_and_tell(t) + EXPLANATION_GROUPS;
+	assert_int_equal(t->explanation.n, EXPLANATION_GROUPS + 1);
+	assert_int_equal(last->naddresses, 2);
+	assert_says(&last->happened, text(t, "mailbox-full.why", NULL,
+	    NULL));
+	assert_silent(&last->happened, text(t, "others.why", NULL, NULL));
+	assert_true(last->fix.len > 0);
+	end(t);
+}
+
+/* A long list goes on below the explanation. */
+static void
+test_long_lists(void **state)
+{
+	static const struct {
+		size_t n;
+		bool forwarded;
+		size_t first;
+	} cases[] = {
+		{ 1, false, 1 }, { 2, false, 2 }, { 12, false, 12 },
+		{ 13, false, 6 }, { RECIPIENTS, false, 6 },
+		{ 1, true, 1 }, { 6, true, 6 }, { 7, true, 3 },
+	};
+	static char typed[RECIPIENTS][40], behind[RECIPIENTS][40];
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct telling *t = begin(state);
+		struct explained_group *group;
+
+		for (size_t k = 0; k < cases[i].n; k++) {
+			struct recipient *recipient;
+
+			snprintf(typed[k], sizeof(typed[k]),
+			    "user%zu@example.org", k);
+			snprintf(behind[k], sizeof(behind[k]),
+			    "user%zu@example.net", k);
+			recipient = add(t, behind[k],
+			    "552 5.2.2 Mailbox full");
+			if (cases[i].forwarded)
+				recipient->original = span_of(typed[k]);
+		}
+		group = find_and_tell(t);
+		assert_int_equal(t->explanation.n, 1);
+		assert_int_equal(group->naddresses, cases[i].n);
+		assert_int_equal(group->nfirst, cases[i].first);
+		end(t);
+	}
+}
+
+/* The same address again is no other one, but it may be in two groups. */
+static void
+test_each_address_once(void **state)
+{
+	struct telling *t = begin(state);
+	struct explained_group *group;
+
+	add(t, "bob@example.org", "550 5.1.1 User unknown");
+	add(t, "carol@example.org", "550 5.1.1 User unknown");
+	add(t, "Bob@Example.org", "550 5.1.1 User unknown");
+	add(t, "bob@example.org", "552 5.2.2 Mailbox full");
+	group = find_and_tell(t);
+	assert_int_equal(t->explanation.n, 2);
+	assert_int_equal(group[0].naddresses, 2);
+	assert_span(named(&group[0], 0), "bob@example.org");
+	assert_span(named(&group[0], 1), "carol@example.org");
+	assert_span(group[1].result, "Not delivered to bob@example.org");
+	end(t);
+}
+
+/* More were named than were read: said, whatever became of them. */
+static void
+test_unlisted(void **state)
+{
+	struct telling *t = begin(state);
+
+	add(t, "bob@example.org", "550 5.1.1 User unknown");
+	find_and_tell(t);
+	assert_absent(t->explanation.unlisted);
+	t->report.flags = REPORT_OVERFLOW;
+	tell(t);
+	assert_true(span_equal(t->explanation.unlisted, text(t,
+	    "others.unlisted", NULL, NULL)));
 	end(t);
 }
 
@@ -433,6 +621,42 @@ test_late_without_a_date(void **state)
 		    NULL));
 		assert_silent(&group->happened, SPAN("{date}"));
 		assert_silent(&group->happened, SPAN("keeps trying until"));
+		end(t);
+	}
+}
+
+/* A date is told of several if it is the same for each. */
+static void
+test_late_with_several_dates(void **state)
+{
+	static const struct {
+		const char *other;
+		bool told;
+	} cases[] = {
+		{ DATE, true },
+		{ "3 Jun 2025 14:02:59 +0200", true },
+		{ "Wed, 4 Jun 2025 14:02:11 +0200", false },
+		{ NULL, false },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct telling *t = begin(state);
+		struct explained_group *group;
+
+		add(t, "bob@example.org", "450 4.7.1 Greylisted");
+		add(t, "carol@example.org", "450 4.7.1 Greylisted");
+		for (int k = 0; k < 2; k++)
+			t->recipients[k].action = ACTION_DELAYED;
+		t->recipients[0].retry_until = SPAN(DATE);
+		t->recipients[1].retry_until = span_of(cases[i].other);
+		group = find_and_tell(t);
+		assert_int_equal(t->explanation.n, 1);
+		if (cases[i].told)
+			assert_says(&group->happened, text(t, "late.until",
+			    "date", DATE_SHOWN));
+		else
+			assert_silent(&group->happened,
+			    SPAN("keeps trying until"));
 		end(t);
 	}
 }
@@ -522,19 +746,99 @@ test_forwarded_and_late(void **state)
 	end(t);
 }
 
-/* Each forwarding is told by itself, whatever the cause. */
+/* Each typed address has the one behind it below it in the list. */
 static void
-test_forwarded_recipients_do_not_share(void **state)
+test_forwarded_recipients_share(void **state)
+{
+	static const struct {
+		enum action action;
+		const char *reply;
+		const char *said;	/* NULL: nothing */
+	} cases[] = {
+		{ ACTION_FAILED, "552 5.2.2 Mailbox full",
+		  "forwarded.many" },
+		{ ACTION_DELAYED, "452 4.2.2 Mailbox full",
+		  "forwarded.many.late" },
+		{ ACTION_DELIVERED, "250 2.0.0 OK", NULL },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct telling *t = begin(state);
+		struct explained_group *group;
+
+		add(t, "bob@new.example", cases[i].reply)->original =
+		    SPAN("bob@example.org");
+		add(t, "dave@example.org", cases[i].reply);
+		add(t, "carol@new.example", cases[i].reply)->original =
+		    SPAN("carol@example.org");
+		for (int k = 0; k < 3; k++)
+			t->recipients[k].action = cases[i].action;
+		group = find_and_tell(t);
+		assert_int_equal(t->explanation.n, 1);
+		assert_int_equal(group->naddresses, 3);
+		assert_span(named(group, 0), "bob@example.org");
+		assert_int_equal(group->addresses[0].nbelow, 1);
+		assert_span(group->addresses[0].below[0],
+		    "passed on to bob@new.example");
+		assert_span(named(group, 1), "dave@example.org");
+		assert_int_equal(group->addresses[1].nbelow, 0);
+		assert_span(named(group, 2), "carol@example.org");
+		assert_int_equal(group->addresses[2].nbelow, 1);
+		if (cases[i].said != NULL)
+			assert_says(&group->happened, text(t, cases[i].said,
+			    NULL, NULL));
+		else
+			assert_int_equal(group->happened.n, 1);
+		end(t);
+	}
+}
+
+/* One address that stands for several: named once, they are below it. */
+static void
+test_forwarded_to_several(void **state)
 {
 	struct telling *t = begin(state);
+	struct explained_group *group;
 
-	add(t, "bob@new.example", "552 5.2.2 Mailbox full")->original =
-	    SPAN("bob@example.org");
-	add(t, "carol@new.example", "552 5.2.2 Mailbox full")->original =
-	    SPAN("carol@example.org");
-	add(t, "dave@example.org", "552 5.2.2 Mailbox full");
-	find_and_tell(t);
-	assert_int_equal(t->explanation.n, 3);
+	add(t, "bob@example.net", "552 5.2.2 Mailbox full");
+	add(t, "carol@example.net", "552 5.2.2 Mailbox full");
+	add(t, "bob@example.net", "552 5.2.2 Mailbox full");
+	for (int k = 0; k < 3; k++)
+		t->recipients[k].original = SPAN("team@example.org");
+	group = find_and_tell(t);
+	assert_int_equal(t->explanation.n, 1);
+	assert_span(group->result, "Not delivered to team@example.org");
+	assert_int_equal(group->naddresses, 2);
+	assert_span(named(group, 0), "passed on to bob@example.net");
+	assert_span(named(group, 1), "passed on to carol@example.net");
+	assert_says(&group->happened, text(t, "forwarded.many", NULL, NULL));
+	end(t);
+
+	/* Beside another address it has them in the list. */
+	t = begin(state);
+	add(t, "bob@example.net", "552 5.2.2 Mailbox full")->original =
+	    SPAN("team@example.org");
+	add(t, "dave@example.net", "552 5.2.2 Mailbox full");
+	add(t, "carol@example.net", "552 5.2.2 Mailbox full")->original =
+	    SPAN("Team@example.org");
+	group = find_and_tell(t);
+	assert_int_equal(group->naddresses, 2);
+	assert_int_equal(group->addresses[0].nbelow, 2);
+	assert_span(group->addresses[0].below[1],
+	    "passed on to carol@example.net");
+	assert_int_equal(group->addresses[1].nbelow, 0);
+	end(t);
+
+	/* The same one twice is one forwarding, told in words. */
+	t = begin(state);
+	for (int k = 0; k < 2; k++)
+		add(t, "bob@example.net", "552 5.2.2 Mailbox full")->original
+		    = SPAN("team@example.org");
+	group = find_and_tell(t);
+	assert_int_equal(group->naddresses, 1);
+	assert_says(&group->happened, SPAN("Your message reached "
+	    "team@example.org and was passed on from there to "
+	    "bob@example.net."));
 	end(t);
 }
 
@@ -601,6 +905,19 @@ test_backscatter(void **state)
 	assert_false(group->has_stations);
 	/* It is not "your message". */
 	assert_absent(t->explanation.about);
+	end(t);
+
+	/* The same is told of all, and nothing of forwarding. */
+	t = begin(state);
+	add(t, "bob@example.net", "550 5.1.1 User unknown")->original =
+	    SPAN("bob@example.org");
+	add(t, "carol@example.org", "552 5.2.2 Mailbox full");
+	t->options.backscatter = true;
+	group = find_and_tell(t);
+	assert_int_equal(t->explanation.n, 1);
+	assert_int_equal(group->naddresses, 2);
+	assert_int_equal(group->addresses[0].nbelow, 0);
+	assert_int_equal(group->happened.n, 1);
 	end(t);
 }
 
@@ -892,7 +1209,7 @@ test_hostile_values(void **state)
 	group = find_and_tell(t);
 	{
 		const struct span spans[] = { group->result,
-		    group->addresses[0], group->fix, t->explanation.title,
+		    group->addresses[0].text, group->fix, t->explanation.title,
 		    t->explanation.about, t->explanation.closing,
 		    group->happened.v[0], group->happened.v[1] };
 
@@ -922,7 +1239,7 @@ test_long_values(void **state)
 	t->report.returned.headers.n = 1;
 	add(t, address, "552 5.2.2 Mailbox full");
 	group = find_and_tell(t);
-	assert_true(group->addresses[0].len <= EXPLAIN_ADDRESS + 3);
+	assert_true(group->addresses[0].text.len <= EXPLAIN_ADDRESS + 3);
 	assert_true(t->explanation.about.len <= EXPLAIN_SUBJECT + 3 + 60);
 	end(t);
 }
@@ -1028,6 +1345,9 @@ test_without_memory(void **state)
 
 	add(t, "bob@new.example", "552 5.2.2 Mailbox full")->original =
 	    SPAN("bob@example.org");
+	add(t, "carol@new.example", "552 5.2.2 Mailbox full")->original =
+	    SPAN("bob@example.org");
+	add_many(t, 12, ACTION_FAILED);
 	find(t);
 	t->options.host = SPAN("mail.example.org");
 	for (size_t limit = 0; !done && limit < 200000; limit += 97) {
@@ -1056,14 +1376,22 @@ main(void)
 		cmocka_unit_test(test_same_cause_is_one_group),
 		cmocka_unit_test(test_what_parts_groups),
 		cmocka_unit_test(test_actions_part_groups),
+		cmocka_unit_test(test_untold_values_do_not_part_groups),
 		cmocka_unit_test(test_many_groups),
+		cmocka_unit_test(test_many_groups_of_every_kind),
+		cmocka_unit_test(test_last_group_with_one_cause),
+		cmocka_unit_test(test_long_lists),
+		cmocka_unit_test(test_each_address_once),
+		cmocka_unit_test(test_unlisted),
 		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_late_with_a_final_reply),
 		cmocka_unit_test(test_late_without_a_date),
+		cmocka_unit_test(test_late_with_several_dates),
 		cmocka_unit_test(test_success),
 		cmocka_unit_test(test_forwarded),
 		cmocka_unit_test(test_forwarded_and_late),
-		cmocka_unit_test(test_forwarded_recipients_do_not_share),
+		cmocka_unit_test(test_forwarded_recipients_share),
+		cmocka_unit_test(test_forwarded_to_several),
 		cmocka_unit_test(test_helpdesk),
 		cmocka_unit_test(test_backscatter),
 		cmocka_unit_test(test_did_you_mean),

@@ -97,7 +97,7 @@ take_text(struct markup *m)
 
 static const char *const known_elements[] = {
 	"html", "head", "meta", "title", "body", "div", "h2", "h3", "p",
-	"span", "ul", "ol", "li", "pre", "wbr"
+	"span", "ul", "ol", "li", "pre", "wbr", "br"
 };
 static const char *const known_attributes[] = {
 	"lang", "dir", "style", "title", "charset", "name", "content"
@@ -159,7 +159,8 @@ take_start_tag(struct markup *m)
 			has_language = true;
 	}
 	m->elements++;
-	if (span_equal(name, SPAN("meta")) || span_equal(name, SPAN("wbr")))
+	if (span_equal(name, SPAN("meta")) || span_equal(name, SPAN("wbr")) ||
+	    span_equal(name, SPAN("br")))
 		return;
 	if (m->depth == 0 && !has_language)
 		refuse(m, "no language");
@@ -530,6 +531,52 @@ test_right_to_left(void **state)
 	builtin_clear(b);
 }
 
+/* A long list goes on at the end of its card; what is below is in its item. */
+static void
+test_long_list(void **state)
+{
+	struct span below[] = { SPAN("passed on to <bob>@example.net") };
+	struct explained_address addresses[] = {
+		{ SPAN("bob@example.org"), below, 1 },
+		{ SPAN("carol@example.org"), NULL, 0 },
+		{ SPAN("dave@example.org"), NULL, 0 },
+	};
+	struct builtin *b = *state;
+	struct explained_group group = {
+		.result = SPAN("Not delivered to these addresses"),
+		.addresses = addresses, .naddresses = 3, .nfirst = 1,
+		.fix = SPAN("You."),
+	};
+	const struct explanation explanation = {
+		.language = &b->languages.v[0], .groups = &group, .n = 1,
+		.happened_heading = SPAN("What happened"),
+		.fix_heading = SPAN("Who can fix it"),
+		.others_line = SPAN("and others, listed further down"),
+		.others_heading = SPAN("The other addresses"),
+		.unlisted = SPAN("There are more."),
+	};
+	static const char *const order[] = {
+		">bob@example.org<br>\n<span",
+		">passed on to &lt;bob&gt;@example.net</span>\n</li>",
+		">and others, listed further down</li>\n</ul>",
+		">What happened</h3>", ">Who can fix it</h3>",
+		">The other addresses</h3>\n<ul", ">carol@example.org</li>",
+		">dave@example.org</li>\n</ul>", ">There are more.</p>"
+	};
+	struct span html = html_render(&b->arena, &explanation), rest = html;
+
+	check_html(html, "a long list");
+	for (size_t i = 0; i < COUNT(order); i++) {
+		size_t at = span_find(rest, span_of(order[i]));
+
+		if (at == SPAN_NONE)
+			fail_msg("no %s in its place in\n%.*s", order[i],
+			    (int)html.len, html.p);
+		rest = span_from(rest, at);
+	}
+	builtin_clear(b);
+}
+
 /* Each group is a card; what is about all of them stands once, at the end. */
 static void
 test_several_groups(void **state)
@@ -609,6 +656,7 @@ main(void)
 		cmocka_unit_test(test_notice_of_every_byte),
 		cmocka_unit_test(test_all_causes_in_all_languages),
 		cmocka_unit_test(test_right_to_left),
+		cmocka_unit_test(test_long_list),
 		cmocka_unit_test(test_several_groups),
 		cmocka_unit_test(test_without_memory),
 	};

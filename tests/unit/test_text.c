@@ -81,11 +81,12 @@ check_text(struct span text, const char *what)
 static void
 test_shape(void **state)
 {
-	struct span address = SPAN("anna.novak@example.com");
+	struct explained_address address = { .text =
+	    SPAN("anna.novak@example.com") };
 	struct explained_group group = {
 		.action = ACTION_FAILED,
 		.result = SPAN("Not delivered to anna.novak@example.com"),
-		.addresses = &address, .naddresses = 1,
+		.addresses = &address, .naddresses = 1, .nfirst = 1,
 		.happened = TEXTS(SPAN("The mailbox is full and cannot take "
 		    "new messages. The address is correct and you did "
 		    "nothing wrong.")),
@@ -143,16 +144,18 @@ test_shape(void **state)
 static void
 test_groups(void **state)
 {
-	struct span addresses[] = { SPAN("bob@example.org"),
-	    SPAN("carol@example.org") };
-	struct span one = SPAN("dave@example.org");
+	struct explained_address addresses[] = {
+		{ .text = SPAN("bob@example.org") },
+		{ .text = SPAN("carol@example.org") }
+	};
+	struct explained_address one = { .text = SPAN("dave@example.org") };
 	struct explained_group groups[] = {
 		{ .result = SPAN("Not delivered to these addresses"),
-		  .addresses = addresses, .naddresses = 2,
+		  .addresses = addresses, .naddresses = 2, .nfirst = 2,
 		  .happened = TEXTS(SPAN("Why."), SPAN("Did you mean it?")),
 		  .steps = TEXTS(SPAN("Do.")), .fix = SPAN("You.") },
 		{ .result = SPAN("Delivered to dave@example.org"),
-		  .addresses = &one, .naddresses = 1,
+		  .addresses = &one, .naddresses = 1, .nfirst = 1,
 		  .happened = TEXTS(SPAN("It arrived.")) },
 	};
 	const struct explanation explanation = {
@@ -183,6 +186,61 @@ test_groups(void **state)
 	    "\n"
 	    "What happened\n"
 	    "It arrived.\n"
+	    "\n");
+	builtin_clear(b);
+}
+
+/* A long list goes on at the end of its group; what is below is indented. */
+static void
+test_long_list(void **state)
+{
+	struct span below[] = { SPAN("passed on to bob@example.net"),
+	    SPAN("passed on to the.other.address.of.bob@"
+	    "a.very.long.name.of.a.server.example.net") };
+	struct explained_address addresses[] = {
+		{ SPAN("bob@example.org"), below, 2 },
+		{ SPAN("carol@example.org"), NULL, 0 },
+		{ SPAN("dave@example.org"), below, 1 },
+	};
+	struct explained_group group = {
+		.result = SPAN("Not delivered to these addresses"),
+		.addresses = addresses, .naddresses = 3, .nfirst = 1,
+		.happened = TEXTS(SPAN("Why.")), .fix = SPAN("You."),
+	};
+	const struct explanation explanation = {
+		.groups = &group, .n = 1,
+		.happened_heading = SPAN("What happened"),
+		.fix_heading = SPAN("Who can fix it"),
+		.others_line = SPAN("and others, listed further down"),
+		.others_heading = SPAN("The other addresses"),
+		.unlisted = SPAN("There are more."),
+		.about = SPAN("This is about your message."),
+	};
+	struct builtin *b = *state;
+
+	assert_span(text_render(&b->arena, &explanation),
+	    "Not delivered to these addresses\n"
+	    "  bob@example.org\n"
+	    "    passed on to bob@example.net\n"
+	    "    passed on to\n"
+	    "      the.other.address.of.bob@a.very.long.name.of.a.server."
+	    "example.net\n"
+	    "  and others, listed further down\n"
+	    "\n"
+	    "What happened\n"
+	    "Why.\n"
+	    "\n"
+	    "Who can fix it\n"
+	    "You.\n"
+	    "\n"
+	    "The other addresses\n"
+	    "  carol@example.org\n"
+	    "  dave@example.org\n"
+	    "    passed on to bob@example.net\n"
+	    "\n"
+	    "There are more.\n"
+	    "\n"
+	    "This is about your message.\n"
 	    "\n");
 	builtin_clear(b);
 }
@@ -552,6 +610,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shape),
 		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_long_list),
 		cmocka_unit_test(test_wrap),
 		cmocka_unit_test(test_japanese_width),
 		cmocka_unit_test(test_wrap_keeps_all),
