@@ -77,7 +77,6 @@ open_defaults(void)
 		.host = SPAN("mail.example.org"),
 		.annotate = ANNOTATE_HEADER | ANNOTATE_TEXT | ANNOTATE_HTML,
 		.max_body = (size_t)10 << 20,
-		.languages = { languages, default_nlanguages },
 		.language = &languages[0],
 		.causes = default_book.causes,
 		.ncauses = default_book.ncauses,
@@ -85,6 +84,7 @@ open_defaults(void)
 		.domains = { NULL, default_domains },
 		.limits = LIMITS_DEFAULT,
 	};
+	languages_init(&annotator.languages, languages, default_nlanguages);
 }
 
 static bool
