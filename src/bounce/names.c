@@ -56,8 +56,11 @@ origin_in(struct span note)
 	const struct span *mark = words_inside(&origin_marks,
 	    span_first(note, 400), &at);
 
-	if (mark == NULL || address_dressed_at(span_from(note,
-	    at + mark->len), &address) == 0)
+	if (mark == NULL)
 		return SPAN_ABSENT;
-	return address;
+	/* The line may be broken right behind the mark. */
+	note = span_trim(span_from(note, at + mark->len));
+	if (note.len > 0 && note.p[0] == ':')
+		note = span_trim(span_from(note, 1));
+	return address_dressed_at(note, &address) > 0 ? address : SPAN_ABSENT;
 }

@@ -56,7 +56,7 @@ static const struct {
 	    "    <anna@example.com>: User unknown (in reply to RCPT TO "
 	    "command)\n"
 	    "\n"
-	    "<b@example.net> (expanded from <box@example.org>): host "
+	    "<b@example.net> (expanded from\n    <box@example.org>): host "
 	    "mx.example.net[192.0.2.2]\n"
 	    "    said: 452 4.2.2 Mailbox full (in reply to RCPT TO "
 	    "command)\n",
