@@ -5,35 +5,9 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "explain/addresses.h"
 #include "explain/phrase.h"
-#include "explain/sanitize.h"
 #include "mail/codec.h"
-
-/* A list of more lines is cut in two, so that what happened stays in view. */
-#define LIST_LINES 12
-#define LIST_LINES_FIRST 6
-
-/* What every part of the explanation is made from. */
-struct teller {
-	struct phrases phrases;
-	const struct explain_options *options;
-	const struct report *report;
-	const struct finding *findings;
-};
-
-/* The recipients of a group, by their places in the report. */
-struct members {
-	size_t *v;
-	size_t n;
-	bool alike;		/* the same is told of each of them */
-};
-
-static struct span
-clean(const struct teller *teller, struct span value, size_t max)
-{
-	return sanitize_value(teller->phrases.arena, value, max,
-	    teller->phrases.spell_at);
-}
 
 static void
 add_text(struct texts *texts, struct span text)
@@ -68,24 +42,6 @@ static const char *const action_keys[] = {
 	"result.failed", "result.failed", "result.delayed",
 	"result.delivered", "result.relayed", "result.expanded"
 };
-
-/* The address that the sender knows. */
-static struct span
-typed_address(const struct recipient *recipient)
-{
-	return recipient->original.len > 0 ? recipient->original :
-	    recipient->address;
-}
-
-/* Where the message went from there; absent if it did not. */
-static struct span
-address_behind(const struct teller *teller, const struct recipient *recipient)
-{
-	if (recipient->original.len == 0 || teller->options->backscatter ||
-	    span_equal_nocase(recipient->original, recipient->address))
-		return SPAN_ABSENT;
-	return recipient->address;
-}
 
 static struct span
 parameter_text(const struct teller *teller, const struct cause *cause,
@@ -232,7 +188,7 @@ shown_parameter(const struct teller *teller, const char *name,
 {
 	if (strcmp(name, "limit") == 0 || strcmp(name, "size") == 0)
 		value = phrase_size(&teller->phrases, value);
-	return clean(teller, value, EXPLAIN_VALUE);
+	return teller_clean(teller, value, EXPLAIN_VALUE);
 }
 
 static void
@@ -289,7 +245,7 @@ tell_forwarded(const struct teller *teller, struct explained_group *group,
 	};
 	size_t i = 0;
 
-	while (i < members->n && address_behind(teller,
+	while (i < members->n && addresses_behind(teller,
 	    &recipients[members->v[i]]).len == 0)
 		i++;
 	if (i == members->n)
@@ -299,10 +255,10 @@ tell_forwarded(const struct teller *teller, struct explained_group *group,
 		    "forwarded.many.late" : "forwarded.many"));
 		return;
 	}
-	fillers[0].value = clean(teller, recipients[members->v[i]].original,
-	    EXPLAIN_ADDRESS);
-	fillers[1].value = clean(teller, recipients[members->v[i]].address,
-	    EXPLAIN_ADDRESS);
+	fillers[0].value = teller_clean(teller,
+	    recipients[members->v[i]].original, EXPLAIN_ADDRESS);
+	fillers[1].value = teller_clean(teller,
+	    recipients[members->v[i]].address, EXPLAIN_ADDRESS);
 	add_text(&group->happened, phrase_fill(&teller->phrases,
 	    phrase(&teller->phrases, late ? "forwarded.late" : "forwarded"),
 	    fillers, 2));
@@ -331,8 +287,8 @@ tell_failed(const struct teller *teller, struct explained_group *group,
     const struct members *members)
 {
 	const struct finding *finding = &teller->findings[members->v[0]];
-	struct filler domain = { "domain", clean(teller, finding->suggestion,
-	    EXPLAIN_VALUE) };
+	struct filler domain = { "domain", teller_clean(teller,
+	    finding->suggestion, EXPLAIN_VALUE) };
 	static const char *const steps[] = {
 		".step1", ".step2", ".step3", ".tell"
 	};
@@ -403,7 +359,7 @@ tell_fix(const struct teller *teller, struct explained_group *group,
 {
 	const struct phrases *phrases = &teller->phrases;
 	struct filler helpdesk = { "helpdesk",
-	    clean(teller, teller->options->helpdesk, EXPLAIN_ADDRESS) };
+	    teller_clean(teller, teller->options->helpdesk, EXPLAIN_ADDRESS) };
 	struct texts texts = { .n = 0 };
 
 	add_sentence(teller, &texts, phrase_of(phrases, "fix.",
@@ -467,111 +423,6 @@ collect_members(const struct teller *teller, struct members *members,
 	return true;
 }
 
-/* The typed address of a member. */
-static struct span
-member_address(const struct teller *teller, const struct members *members,
-    size_t i)
-{
-	return typed_address(&teller->report->recipients[members->v[i]]);
-}
-
-/* Lists where the message went from the address of a member. */
-static bool
-list_below(const struct teller *teller, struct explained_address *line,
-    const struct members *members, size_t first)
-{
-	struct span typed = member_address(teller, members, first);
-	size_t most = 0, k;
-
-	for (size_t i = first; i < members->n; i++)
-		most += span_equal_nocase(member_address(teller, members, i),
-		    typed);
-	line->below = arena_alloc(teller->phrases.arena,
-	    most * sizeof(line->below[0]));
-	if (line->below == NULL)
-		return false;
-	for (size_t i = first; i < members->n; i++) {
-		struct filler filler = { "address", clean(teller,
-		    address_behind(teller,
-		    &teller->report->recipients[members->v[i]]),
-		    EXPLAIN_ADDRESS) };
-		struct span text;
-
-		if (filler.value.len == 0 || !span_equal_nocase(
-		    member_address(teller, members, i), typed))
-			continue;
-		text = phrase_fill(&teller->phrases, phrase(&teller->phrases,
-		    "forwarded.to"), &filler, 1);
-		for (k = 0; k < line->nbelow &&
-		    !span_equal(line->below[k], text); k++)
-			;
-		if (k == line->nbelow && text.len > 0)
-			line->below[line->nbelow++] = text;
-	}
-	return true;
-}
-
-/* Lists each address that the reader wrote to once. */
-static bool
-list_addresses(const struct teller *teller, struct explained_group *group,
-    const struct members *members)
-{
-	group->addresses = arena_alloc(teller->phrases.arena,
-	    members->n * sizeof(group->addresses[0]));
-	if (group->addresses == NULL)
-		return false;
-	for (size_t i = 0, k; i < members->n; i++) {
-		struct span typed = member_address(teller, members, i);
-		struct explained_address line = {
-			clean(teller, typed, EXPLAIN_ADDRESS), NULL, 0
-		};
-
-		for (k = 0; k < i && !span_equal_nocase(typed,
-		    member_address(teller, members, k)); k++)
-			;
-		if (line.text.len == 0 || k < i)
-			continue;
-		if (!list_below(teller, &line, members, i))
-			return false;
-		group->addresses[group->naddresses++] = line;
-	}
-	return true;
-}
-
-/* Of an address that the result names, the list has only what is below. */
-static bool
-list_lone_below(const struct teller *teller, struct explained_group *group)
-{
-	struct explained_address lone;
-
-	if (group->naddresses != 1 || group->addresses[0].nbelow < 2)
-		return true;
-	lone = group->addresses[0];
-	group->addresses = arena_alloc(teller->phrases.arena,
-	    lone.nbelow * sizeof(group->addresses[0]));
-	if (group->addresses == NULL)
-		return false;
-	group->naddresses = lone.nbelow;
-	for (size_t i = 0; i < lone.nbelow; i++)
-		group->addresses[i] = (struct explained_address){
-		    .text = lone.below[i] };
-	return true;
-}
-
-static void
-divide_list(struct explained_group *group)
-{
-	size_t lines = 0;
-
-	for (size_t i = 0; i < group->naddresses; i++) {
-		lines += 1 + group->addresses[i].nbelow;
-		if (i == 0 || lines <= LIST_LINES_FIRST)
-			group->nfirst = i + 1;
-	}
-	if (lines <= LIST_LINES)
-		group->nfirst = group->naddresses;
-}
-
 /* Tells of the first recipient and those that share its group. */
 static bool
 tell_group(const struct teller *teller, struct explained_group *group,
@@ -582,12 +433,11 @@ tell_group(const struct teller *teller, struct explained_group *group,
 
 	group->action = teller->report->recipients[first].action;
 	if (!collect_members(teller, &members, first, rest, done) ||
-	    !list_addresses(teller, group, &members))
+	    !addresses_list(teller, group, &members))
 		return false;
 	tell_result(teller, group, cause);
-	if (!list_lone_below(teller, group))
+	if (!addresses_divide(teller, group))
 		return false;
-	divide_list(group);
 	if (teller->options->backscatter) {
 		add_text(&group->happened,
 		    phrase(&teller->phrases, "backscatter.why"));
@@ -616,9 +466,9 @@ tell_about(const struct teller *teller, struct explanation *explanation)
 	const struct phrases *phrases = &teller->phrases;
 	const struct header_list *headers = &teller->report->returned.headers;
 	struct filler fillers[] = {
-		{ "subject", clean(teller, encoded_words_decode(phrases->arena,
-		    span_first(header_value(headers, "Subject"), 16 *
-		    EXPLAIN_SUBJECT)), EXPLAIN_SUBJECT) },
+		{ "subject", teller_clean(teller, encoded_words_decode(
+		    phrases->arena, span_first(header_value(headers,
+		    "Subject"), 16 * EXPLAIN_SUBJECT)), EXPLAIN_SUBJECT) },
 		{ "date", phrase_date(phrases, header_value(headers,
 		    "Date")) },
 	};
@@ -660,8 +510,8 @@ tell_frame(const struct teller *teller, struct explanation *explanation)
 		"row.passed", "row.stopped", "row.waiting", "row.not-reached"
 	};
 	const struct phrases *phrases = &teller->phrases;
-	struct filler host = { "host", clean(teller, teller->options->host,
-	    EXPLAIN_VALUE) };
+	struct filler host = { "host", teller_clean(teller,
+	    teller->options->host, EXPLAIN_VALUE) };
 
 	explanation->happened_heading = phrase(phrases, "heading.happened");
 	explanation->steps_heading = phrase(phrases, "heading.steps");
