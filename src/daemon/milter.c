@@ -28,7 +28,7 @@
 
 /* The mail that a connection is at. */
 struct mail {
-	char *bytes;		/* "Name: value" lines, an empty one, the body */
+	char *bytes;		/* "Name: value" lines, an empty one, body */
 	size_t len;
 	size_t header_len;
 	size_t capacity;

@@ -48,7 +48,7 @@ struct annotator {
 	size_t nchoices;
 	const struct cause *causes;
 	size_t ncauses;
-	const struct ruleset *const *rules;	/* in the order they are tried */
+	const struct ruleset *const *rules;	/* in this order */
 	size_t nrules;
 	struct known_domains domains;
 	struct limits limits;
@@ -60,7 +60,7 @@ struct delivery {
 	struct envelope envelope;
 	const struct span *readers;	/* envelope recipients */
 	size_t nreaders;
-	bool trusted;		/* comes from a host of ours: believe its mark */
+	bool trusted;		/* from a host of ours: believe its mark */
 };
 
 /* What was found and decided. */

@@ -16,7 +16,7 @@
 
 struct catalog {
 	struct span bytes;
-	bool swapped;		/* written on a machine of the other byte order */
+	bool swapped;		/* written in the other byte order */
 	uint32_t n;
 	uint32_t keys;		/* offsets of the two tables */
 	uint32_t texts;

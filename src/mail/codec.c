@@ -438,7 +438,8 @@ base64_encode(struct buf *out, struct span bytes)
 			bits |= (uint32_t)(unsigned char)bytes.p[i + 2];
 		buf_add_char(out, base64_alphabet[bits >> 18]);
 		buf_add_char(out, base64_alphabet[bits >> 12 & 63]);
-		buf_add_char(out, n > 1 ? base64_alphabet[bits >> 6 & 63] : '=');
+		buf_add_char(out, n > 1 ? base64_alphabet[bits >> 6 & 63] :
+		    '=');
 		buf_add_char(out, n > 2 ? base64_alphabet[bits & 63] : '=');
 	}
 }

@@ -41,7 +41,7 @@ enum header_item header_read(struct span *rest, struct header *field);
 /* What header_parse() found wrong with a block. */
 enum {
 	HEADER_BAD_LINE = 1,	/* a line that is no field ended the block */
-	HEADER_OVERFLOW = 2,	/* a limit was reached; later fields are missing */
+	HEADER_OVERFLOW = 2,	/* a limit was reached; later ones are missing */
 	HEADER_UNENDED = 4	/* the bytes ended before the empty line */
 };
 
