@@ -55,18 +55,24 @@ find_by_text(struct finding *finding, struct matcher *matcher,
 	return true;
 }
 
-/* Decides by status, or by the code where the status is vague. */
+/*
+ * Decides by status, or by the code where the status is vague. After a text
+ * of which it is known that it names no reason, a status may still name one,
+ * the code may not: it says less than the words.
+ */
 static void
 find_by_codes(struct finding *finding, struct matcher *matcher,
     const struct evidence *evidence, const struct cause *unnamed)
 {
+	bool by_text = finding->rule != NULL;
+	const struct cause *aside = by_text ? unnamed : NULL;
 	struct match match;
 
 	if (matcher_find(matcher, evidence, RULES_WITH_STATUS_AND_SERVER,
-	    NULL, &match) || matcher_find(matcher, evidence,
-	    RULES_WITH_STATUS, NULL, &match))
+	    aside, &match) || matcher_find(matcher, evidence,
+	    RULES_WITH_STATUS, aside, &match))
 		take_match(finding, matcher, &match, DECIDED_BY_STATUS);
-	if (finding->cause != unnamed)
+	if (finding->cause != unnamed || by_text)
 		return;
 	if (finding->rule == NULL && evidence->code >= 200 &&
 	    evidence->code < 400) {
@@ -111,7 +117,8 @@ cause_find(struct finding *finding, struct matcher *matcher,
 		finding->decided_by = DECIDED_BY_STATUS;
 		return;
 	}
-	if (!find_by_text(finding, matcher, &evidence, timed_out))
+	if (!find_by_text(finding, matcher, &evidence, timed_out) ||
+	    finding->cause == unnamed)
 		find_by_codes(finding, matcher, &evidence, unnamed);
 	if (recipient->status.subject == 4 && recipient->status.detail == 7 &&
 	    finding->cause != timed_out && finding->cause != unnamed)

@@ -42,10 +42,69 @@ is_one_slip(struct span a, struct span b)
 }
 
 /*
+ * Top-level domains that exist and are one slip from one in the lists: what
+ * stands before them may be somebody's own domain (web.dev, seznam.ca).
+ */
+static const char top_level[] =
+	" ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg"
+	" bh bi bj bm bn bo br bs bt bw by bz ca cc cd cf cg ch ci ck cl cm cn"
+	" co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg er es et eu fi fj"
+	" fk fm fo fr ga gd ge gf gg gh gi gl gm gn gp gq gr gs gt gu gw gy hk"
+	" hm hn hr ht hu id ie il im in io iq ir is it je jm jo jp ke kg kh ki"
+	" km kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mg"
+	" mh mk ml mm mn mo mp mq mr ms mt mu mv mw mx my mz na nc ne nf ng ni"
+	" nl no np nr nu nz om pa pe pf pg ph pk pl pm pn pr ps pt pw py qa re"
+	" ro rs ru rw sa sb sc sd se sg sh si sk sl sm sn so sr ss st su sv sx"
+	" sy sz tc td tf tg th tj tk tl tm tn to tr tt tv tw tz ua ug uk us uy"
+	" uz va vc ve vg vi vn vu wf ws ye yt za zm zw"
+	" bar bet cab cal cam car cat cpa com dev eat esq eus fit frl ing ink"
+	" int ist med men nec net new next now ong org pet pro run ski sky vet"
+	" win ";
+
+static struct span
+last_label(struct span domain)
+{
+	size_t i = domain.len;
+
+	while (i > 0 && domain.p[i - 1] != '.')
+		i--;
+	return span_from(domain, i);
+}
+
+static bool
+is_top_level(struct span label)
+{
+	struct span list = span_of(top_level);
+
+	for (size_t i = 0; i + 1 < list.len; i++) {
+		struct span rest = span_from(list, i + 1);
+
+		if (list.p[i] == ' ' && span_equal_nocase(span_first(rest,
+		    span_find_char(rest, ' ')), label))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * May the domain be one of its own, by its last label? Not where a letter of
+ * "com" was left out: those are there for who mistypes (gmail.co).
+ */
+static bool
+is_own_domain(struct span name, struct span domain)
+{
+	struct span meant = last_label(name), typed = last_label(domain);
+
+	return !span_equal_nocase(meant, typed) && is_top_level(typed) &&
+	    (!span_equal_nocase(meant, SPAN("com")) || typed.len != 2);
+}
+
+/*
  * A short name is near to many others that exist: there only a slip behind
  * its first dot, two swapped letters or a doubled one say something.
  */
-#define SHORT_NAME 3
+#define SHORTEST_NAME 3
+#define SHORT_NAME 4
 
 static bool
 is_clear_slip(struct span name, struct span domain, size_t dot)
@@ -69,8 +128,8 @@ is_likely_slip(struct span name, struct span domain)
 {
 	size_t dot = span_find_char(name, '.');
 
-	if (dot == SPAN_NONE || dot < SHORT_NAME ||
-	    !is_one_slip(name, domain))
+	if (dot == SPAN_NONE || dot < SHORTEST_NAME ||
+	    !is_one_slip(name, domain) || is_own_domain(name, domain))
 		return false;
 	return dot > SHORT_NAME || is_clear_slip(name, domain, dot);
 }

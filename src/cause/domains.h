@@ -19,8 +19,9 @@ struct known_domains {
 /*
  * Returns the known domain that is one slip from this one: a letter dropped,
  * added, wrong, or two swapped; or a mistyped last label (".con", ".cmo").
- * Absent if there is none, or if the domain is known itself. The span points
- * into the lists.
+ * Absent if there is none, if the domain is known itself, or if it may be one
+ * of its own: another top-level domain that exists, a short name that is near
+ * to many. The span points into the lists.
  */
 struct span domains_meant(const struct known_domains *known,
     struct span domain);

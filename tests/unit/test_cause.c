@@ -113,6 +113,10 @@ test_vague_status_gives_way(void **state)
 {
 	static const struct expected cases[] = {
 		{ "552 5.0.0", NULL, "mailbox-full", DECIDED_BY_CODE },
+		{ "552 5.0.0 Refused here", NULL, "reason-not-given",
+		    DECIDED_BY_TEXT },
+		{ "552 5.3.4 Refused here", NULL, "message-too-large",
+		    DECIDED_BY_STATUS },
 		{ "452 4.0.0", NULL, "server-full", DECIDED_BY_CODE },
 		{ "421 4.7.0", NULL, "server-busy", DECIDED_BY_CODE },
 		{ "535 5.0.0", NULL, "sign-in-required", DECIDED_BY_CODE },

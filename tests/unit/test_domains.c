@@ -8,6 +8,7 @@ static const char *const own[] = {
 };
 static const char *const common[] = {
 	"gmail.com", "hotmail.co.uk", "aol.com", "wp.pl", "seznam.cz",
+	"webb.de",
 	"example.com", NULL
 };
 static const struct known_domains known = { own, common };
@@ -42,6 +43,17 @@ test_slips(void **state)
 		{ "gmail.cmo", "gmail.com" },
 		{ "gmail.ocm", "gmail.com" },
 		{ "hotmail.co.uj", "hotmail.co.uk" },
+
+		/* Another top-level domain that exists. */
+		{ "gmail.cm", "gmail.com" },
+		{ "gmail.cam", NULL },
+		{ "seznam.ca", NULL },
+		{ "seznam.zc", "seznam.cz" },
+		{ "webb.de", NULL },
+		{ "webb.dev", NULL },
+		{ "webb.d", "webb.de" },
+		{ "weeb.de", NULL },
+		{ "hotmail.co.us", NULL },
 
 		/* Case and a final dot say nothing. */
 		{ "GMAL.COM", "gmail.com" },
