@@ -245,6 +245,48 @@ read_codes(struct reply *reply)
 		look_behind_expiry(reply, span_from(rest, len));
 }
 
+/*
+ * Length of a code that repeats the reply's first, with the status behind it:
+ * "550-", or "550 5.1.1 " where the status is the same, too.
+ */
+static size_t
+repeated_code_at(struct span s, const struct reply *reply)
+{
+	struct status status;
+	size_t len, blank;
+	int code;
+
+	if (reply_code_at(s, &code) == 0 || code != reply->code ||
+	    s.len < 5 || (s.p[3] != '-' && s.p[3] != ' ') || s.p[4] == ' ')
+		return 0;
+	len = status_at(span_from(s, 4), &status);
+	if (len > 0 ? !status_equal(status, reply->status) : s.p[3] == ' ')
+		return 0;
+	blank = len > 0 && 4 + len < s.len && s.p[4 + len] == ' ';
+	return 4 + len + blank;
+}
+
+/* Drops repeated codes of lines that somebody has already put on one. */
+static struct span
+join_lines(struct buf *text, const struct reply *reply)
+{
+	struct span from = buf_span(text);
+	size_t len = 0, first;
+	int code;
+
+	first = reply_find(from, &code);
+	for (size_t i = 0; i < from.len; i++) {
+		size_t cut = first != SPAN_NONE && i > first &&
+		    from.p[i - 1] == ' ' ?
+		    repeated_code_at(span_from(from, i), reply) : 0;
+
+		if (cut > 0 && i + cut < from.len)
+			i += cut;
+		text->p[len++] = from.p[i];
+	}
+	return span_first(from, len);
+}
+
 void
 reply_read(struct arena *arena, struct span raw, struct reply *reply)
 {
@@ -268,4 +310,6 @@ reply_read(struct arena *arena, struct span raw, struct reply *reply)
 	}
 	reply->text = span_trim(charset_cut(buf_span(&out), REPLY_LENGTH));
 	read_codes(reply);
+	reply->text = span_trim(charset_cut(join_lines(&out, reply),
+	    REPLY_LENGTH));
 }

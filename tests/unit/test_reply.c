@@ -209,6 +209,13 @@ test_replies(void **state)
 		{ "550-5.1.1 The\r\n550-5.1.1 user\r\n550 5.1.1 is gone",
 		    550, "5.1.1", "550 5.1.1 The user is gone" },
 		{ "550-No such\n550 user", 550, "", "550 No such user" },
+		/* Lines that the reporting server has joined. */
+		{ "host mx said: 550-5.1.1 The 550-5.1.1 user 550 5.1.1 left",
+		    550, "5.1.1", "host mx said: 550-5.1.1 The user left" },
+		{ "550-No 550-such 550 user", 550, "", "550 No such 550 user" },
+		{ "550 5.1.1 to 550 5.1.2 and 550 - or 550",
+		    550, "5.1.1", "550 5.1.1 to 550 5.1.2 and 550 - or 550" },
+		{ "said: 550 5.1.1", 550, "5.1.1", "said: 550 5.1.1" },
 		/* Another code in a later line is a word of it. */
 		{ "550-5.1.1 The\n551 user", 550, "5.1.1",
 		    "550 5.1.1 The 551 user" },
