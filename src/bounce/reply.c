@@ -275,9 +275,10 @@ join_lines(struct buf *text, const struct reply *reply)
 	int code;
 
 	first = reply_find(from, &code);
+	if (first == SPAN_NONE)
+		return from;
 	for (size_t i = 0; i < from.len; i++) {
-		size_t cut = first != SPAN_NONE && i > first &&
-		    from.p[i - 1] == ' ' ?
+		size_t cut = i > first && from.p[i - 1] == ' ' ?
 		    repeated_code_at(span_from(from, i), reply) : 0;
 
 		if (cut > 0 && i + cut < from.len)

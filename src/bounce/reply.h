@@ -67,7 +67,8 @@ size_t reply_find(struct span s, int *code);
  * the codes that continuation lines repeat ("550-5.1.1 The\n550 5.1.1 user"
  * becomes "550 5.1.1 The user", also where somebody has put all on one line),
  * folds white space, cuts at REPLY_LENGTH. code and status are taken from its
- * beginning, else from the first place in it where they stand. text is absent if the arena failed, empty if raw is.
+ * beginning, else from the first place in it where they stand. text is absent
+ * if the arena failed, empty if raw is.
  */
 void reply_read(struct arena *arena, struct span raw, struct reply *reply);
 

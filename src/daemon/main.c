@@ -159,7 +159,8 @@ leave_root(const char *user)
 	passwd = getpwnam(user);
 	if (passwd == NULL || passwd->pw_uid == 0) {
 		log_line(LOG_LEVEL_ERROR, "user \"%s\" %s", user,
-		    passwd == NULL ? "does not exist" : "is root");
+		    passwd == NULL ? "does not exist" :
+		    "is root, and whybounced does not run as root");
 		return false;
 	}
 	if (initgroups(user, passwd->pw_gid) == 0 &&
@@ -170,7 +171,7 @@ leave_root(const char *user)
 	return false;
 }
 
-/* Tells systemd that we are ready, in the 15 lines that this takes. */
+/* Tells systemd that we are ready: sd_notify(3) without its library. */
 static void
 notify_ready(void)
 {
