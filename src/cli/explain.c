@@ -124,8 +124,7 @@ print_explained(struct explain_call *call, struct explained *e)
 	case FORMAT_TEXT:
 		if (!first)
 			putchar('\n');
-		print_span(span_trim(text_render(e->arena, &e->explanation)));
-		putchar('\n');
+		print_span(text_render(e->arena, &e->explanation));
 	}
 }
 
