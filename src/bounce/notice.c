@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "base/ascii.h"
 #include "bounce/paragraph.h"
 #include "bounce/words.h"
 #include "mail/address.h"
@@ -19,6 +20,8 @@ begins_header(struct span line, struct span rest, bool first)
 
 	if (!quoted && words_at_start(&first_fields, line) == NULL)
 		return false;
+	while (rest.len > 0 && ascii_is_blank(rest.p[0]))
+		span_next_line(&rest, &line);	/* the rest of the field */
 	while (fields < (quoted ? 12 : 2) && header_read(&rest, &field) ==
 	    HEADER_FIELD) {
 		inner |= words_at_start(&inner_fields, field.name) != NULL;

@@ -64,7 +64,7 @@ transcript_read_verdict(const struct transcript *transcript,
 	int code;
 
 	len = reply_code_at(rest, &code);
-	if (len == 0)
+	if (len == 0 || code < 400)
 		return false;
 	rest = span_trim(span_from(rest, len));
 	len = status_at(rest, &status);

@@ -83,6 +83,14 @@ is_block(struct span name)
 	return false;
 }
 
+/* Two cells of a row are two words at least. */
+static bool
+is_cell(struct span name)
+{
+	return span_equal_nocase(name, SPAN("td")) ||
+	    span_equal_nocase(name, SPAN("th"));
+}
+
 /* Does it open an element whose content nobody sees in a mail? */
 static bool
 is_raw(const struct tag *tag)
@@ -168,6 +176,8 @@ markup_to_text(struct arena *arena, struct span html)
 				len = raw_element_end(html, tag.name);
 			else if (is_block(tag.name))
 				add_break(&out, '\n');
+			else if (is_cell(tag.name))
+				add_break(&out, ' ');
 		} else if (html.p[0] == '&') {
 			len = add_reference(&out, html);
 		} else if (ascii_is_space(html.p[0])) {
