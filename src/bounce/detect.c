@@ -140,9 +140,10 @@ detect_origin(const struct message *message, const struct envelope *envelope)
 		return origin_of(envelope->sender, false);
 	origin = origin_of(span_trim(address), envelope->known ||
 	    has_null_sender(headers, message->arena));
-	if (origin == ORIGIN_OTHER && words_inside(
-	    &machine_titles, from, &at) != NULL)
-		origin = ORIGIN_ROBOT;
+	if ((origin == ORIGIN_OTHER || origin == ORIGIN_NULL_SENDER) &&
+	    words_inside(&machine_titles, from, &at) != NULL)
+		origin = origin == ORIGIN_OTHER ? ORIGIN_ROBOT :
+		    ORIGIN_MAIL_SYSTEM;
 	return origin;
 }
 

@@ -3,6 +3,7 @@
 
 #include "bounce/detect.h"
 #include "bounce/dsn.h"
+#include "bounce/words.h"
 #include "mail/address.h"
 #include "mail/charset.h"
 
@@ -41,6 +42,23 @@ guess_drop_bystanders(struct report *report, const struct message *message)
 	}
 	if (replied)
 		report->n = n;
+}
+
+bool
+guess_names_others(const struct report *report, const struct message *message)
+{
+	struct span to = notice_recipients(message);
+	struct span from = header_unfold(message->arena, header_value(
+	    &message->root->headers, "From"));
+
+	for (size_t i = 0; i < report->n; i++) {
+		struct span address = report->recipients[i].address;
+
+		if (span_find_nocase(to, address) == SPAN_NONE &&
+		    span_find_nocase(from, address) == SPAN_NONE)
+			return true;
+	}
+	return false;
 }
 
 /* Adds a recipient whom all that the notice says is about. */
@@ -86,6 +104,16 @@ guess_returned_recipient(struct report *report, const struct message *message,
 	    address, NULL), notice, limits);
 }
 
+/* "For help write to name@domain": is it such words that lead to it? */
+static bool
+is_contact(struct span words)
+{
+	size_t at;
+
+	return words_inside(&contact_words, words, &at) != NULL &&
+	    words_inside(&failure_words, words, &at) == NULL;
+}
+
 /*
  * Finds the only address in a line that may be the failed one: not the
  * reader's own, no mail system's. False if there is another than lone.
@@ -97,12 +125,15 @@ line_has_only(struct span line, struct span to, struct span *lone)
 	size_t at, len;
 
 	while ((at = address_find(line, &address, &len)) != SPAN_NONE) {
+		bool contact = is_contact(span_first(line, at));
+
 		line = span_from(line, at + len);
 		/* "Name/Unit@ORGANISATION": what Notes calls its users. */
 		if (span_find_char(address_domain(address), '.') == SPAN_NONE)
 			continue;
-		if (detect_sender(address) || span_find_nocase(to, address) !=
-		    SPAN_NONE || span_equal_nocase(address, *lone))
+		if (contact || detect_sender(address) ||
+		    span_find_nocase(to, address) != SPAN_NONE ||
+		    span_equal_nocase(address, *lone))
 			continue;
 		if (lone->len > 0)
 			return false;

@@ -18,6 +18,10 @@
 void guess_drop_bystanders(struct report *report,
     const struct message *message);
 
+/* Is a recipient neither the notice's reader nor its sender? */
+bool guess_names_others(const struct report *report,
+    const struct message *message);
+
 /*
  * A daemon's notice with a single address, in whatever words, is about that
  * one: adds it to the report, with all of notice as its reply.

@@ -12,6 +12,7 @@ struct reader {
 	struct mentions *mentions;
 	struct transcript transcript;
 	struct span lead;	/* the last line before that is not empty */
+	struct span led;	/* the words that led to the last recipient */
 	bool bracketed;		/* the first address line was in < > */
 };
 
@@ -150,20 +151,39 @@ read_address_line(struct reader *reader, struct span line)
 	return true;
 }
 
+/* So many bytes a label may have. */
+#define LABEL 40
+
+/* Returns what stands behind a label for a recipient, absent if none does. */
+static struct span
+behind_label(struct span bare)
+{
+	const struct span *label = words_at_start(&recipient_labels, bare);
+	size_t colon, at;
+
+	if (label != NULL)
+		return span_from(bare, label->len);
+	if (span_find_char(bare, '@') == SPAN_NONE)
+		return SPAN_ABSENT;
+	colon = span_find_char(span_first(bare, LABEL), ':');
+	if (colon == SPAN_NONE || words_inside(&label_words, span_first(bare,
+	    colon), &at) == NULL || span_starts_nocase(bare,
+	    SPAN("original")))
+		return SPAN_ABSENT;
+	return span_from(bare, colon + 1);
+}
+
 /* A label with an address behind it. */
 static bool
 read_label(struct reader *reader, struct span line)
 {
 	struct mentions *mentions = reader->mentions;
-	struct span bare = line_bare(line), address;
-	const struct span *label = words_at_start(
-	    &recipient_labels, bare);
+	struct span bare = behind_label(line_bare(line)), address;
 	struct mention *m;
 	size_t start, len;
 
-	if (label == NULL)
+	if (bare.p == NULL)
 		return false;
-	bare = span_from(bare, label->len);
 	start = address_find(bare, &address, &len);
 	if (start == SPAN_NONE)
 		return false;
@@ -175,10 +195,12 @@ read_label(struct reader *reader, struct span line)
 	return true;
 }
 
-/* Words with an address behind them; in a note, it must end a new paragraph. */
+/* Words with an address behind them; in a note, it must end a new paragraph, or
+ * the same words led to the recipient before. */
 static bool
-read_lead_in(struct mentions *mentions, struct span line)
+read_lead_in(struct reader *reader, struct span line)
 {
+	struct mentions *mentions = reader->mentions;
 	bool inside = mentions_current(mentions) != NULL;
 	const struct span *words;
 	struct span address;
@@ -196,8 +218,10 @@ read_lead_in(struct mentions *mentions, struct span line)
 		    span_from(line, at), start), SPAN(" from ")) != SPAN_NONE)
 			continue;
 		if (inside && (start > 2 || span_trim(span_from(line, at +
-		    start + len)).len > 0))
+		    start + len)).len > 0) && !span_equal(reader->led,
+		    span_first(line, at)))
 			continue;
+		reader->led = span_first(line, at);
 		mentions->above = span_trim(line);
 		begin_notes(mentions, address, line, line.p + at + start + len);
 		return true;
@@ -213,7 +237,7 @@ read_line(struct reader *reader, struct span line)
 
 	if (!transcript_read_line(&reader->transcript, mentions, line) &&
 	    !read_address_line(reader, line) && !read_label(reader, line))
-		read_lead_in(mentions, line);
+		read_lead_in(reader, line);
 }
 
 void

@@ -30,6 +30,17 @@ check_words(const char *table, struct span words, size_t shortest)
 			stop(table, words, "it is not in lower case");
 }
 
+/* A sentence is compared with folded text, and found by its first bytes. */
+static void
+check_folded(struct span words)
+{
+	if (span_find_char(span_first(words, SENTENCE_KEY), '*') != SPAN_NONE)
+		stop("sentences", words, "the first '*' stands too early");
+	for (size_t i = 0; i < words.len; i++)
+		if (words.p[i] >= '\xc3' && words.p[i] <= '\xc5')
+			stop("sentences", words, "it has a letter with marks");
+}
+
 static void
 put_numbers(const char *name, const uint32_t *numbers, size_t n)
 {
@@ -90,6 +101,7 @@ put_sentences(void)
 		size_t chain;
 
 		check_words("sentences", words, SENTENCE_KEY);
+		check_folded(words);
 		if (!ascii_is_alnum(words.p[0]) && !ascii_is_8bit(words.p[0]))
 			stop("sentences", words, "it begins with no letter");
 		chain = sentence_chain(words.p);
@@ -109,6 +121,7 @@ main(void)
 {
 	puts("#include \"bounce/words.h\"");
 	put_sentences();
+	PUT(answer_marks);
 	PUT(answers);
 	PUT(contact_words);
 	PUT(empty_verdicts);
@@ -116,6 +129,7 @@ main(void)
 	PUT(failure_words);
 	PUT(first_fields);
 	PUT(inner_fields);
+	PUT(label_words);
 	PUT(lead_ins);
 	PUT(machine_names);
 	PUT(machine_titles);

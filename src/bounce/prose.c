@@ -296,6 +296,7 @@ prose_read(struct prose *prose, struct report *report, struct arena *arena,
 	sentences_weigh(prose, arena, text);
 	mentions_init(&reader.mentions, arena, limits->recipients);
 	lines_read(&reader.mentions, text);
+	prose->named = reader.mentions.n > 0;
 	mentions_share_notes(&reader.mentions);
 	if (!given) {
 		take_failed(&reader, failed);

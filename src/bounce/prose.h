@@ -17,6 +17,7 @@ struct prose {
 	enum action action;	/* ACTION_NONE: not said */
 	unsigned weight;	/* how sure the words are of a bounce */
 	bool other;		/* they say that it is none */
+	bool named;		/* lines of theirs name recipients */
 	struct span notice;	/* the text without the returned message */
 	struct span copy;	/* the returned message in the text, if any */
 };

@@ -131,6 +131,16 @@ has_fields(struct span text)
 	    span_find_nocase(text, FIELD) != SPAN_NONE;
 }
 
+/* Is it a status part that its writer calls text, or a file? */
+static bool
+may_be_status(const struct part *part)
+{
+	return part_is(part, "text/plain") && has_fields(span_first(
+	    part->body, STATUS_TEXT_MAX)) && (is_shown_text(part) ||
+	    span_starts_nocase(span_trim(part->body),
+	    SPAN("Reporting-MTA:")));
+}
+
 /*
  * Some write the fields of a status part into the notice itself, some into a
  * part that they call text.
@@ -144,8 +154,7 @@ read_fields_in_text(const struct reading *reading, struct span notice)
 	if (has_fields(notice))
 		notice_cut(&notice);
 	if (!has_fields(notice)) {
-		while (part != NULL && !(is_shown_text(part) && has_fields(
-		    span_first(part->body, STATUS_TEXT_MAX))))
+		while (part != NULL && !may_be_status(part))
 			part = part->next;
 		if (part == NULL)
 			return;
@@ -237,7 +246,7 @@ read_prose(const struct reading *reading)
 	struct span failed = charset_to_utf8(arena, SPAN_ABSENT,
 	    header_unfold(arena, header_value(&reading->message->root->headers,
 	    "X-Failed-Recipients")), NULL);
-	struct subject subject = { false, false, ACTION_NONE };
+	struct subject subject = { .action = ACTION_NONE };
 	struct prose prose;
 
 	read_words(reading, notice_text(reading), failed, &prose);
@@ -246,7 +255,7 @@ read_prose(const struct reading *reading)
 		read_words(reading, second_text(reading), failed, &prose);
 	if (report->n > 1 && failed.len == 0)
 		guess_drop_bystanders(report, reading->message);
-	if (report->n == 0 && prose.weight >= PROSE_SURE) {
+	if (report->n == 0 && prose.weight > 0) {
 		read_wrapped(reading, returned_bytes(reading->message,
 		    &prose));
 		if (report->n == 0 && reading->origin >= ORIGIN_MAIL_SYSTEM)
@@ -256,11 +265,12 @@ read_prose(const struct reading *reading)
 			guess_returned_recipient(report, reading->message,
 			    prose.notice, reading->limits);
 	}
-	if (reading->origin < ORIGIN_MAIL_SYSTEM ||
-	    prose.weight < PROSE_SURE || prose.action == ACTION_NONE)
+	if (reading->origin < ORIGIN_DAEMON || prose.weight < PROSE_SURE ||
+	    prose.action == ACTION_NONE)
 		subject = subject_read(reading->message);
 	if (report->n == 0 || !words_are_sure(&prose, report,
-	    reading->origin, failed, &subject)) {
+	    reading->origin, failed, guess_names_others(report,
+	    reading->message), &subject)) {
 		*report = (struct report){ .kind = REPORT_NONE };
 		return !arena->failed;
 	}

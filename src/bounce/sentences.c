@@ -7,7 +7,34 @@
 #include "base/ascii.h"
 #include "bounce/words.h"
 
-/* Text in lower case, with every run of blanks and line ends one space. */
+/* The letters U+00C0 to U+017F without their marks, in lower case. */
+static const char latin[] =
+    "aaaaaaaceeeeiiiidnooooo*ouuuuytsaaaaaaaceeeeiiiidnooooo/ouuuuyty"
+    "aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiiiijjkkklllllll"
+    "lllnnnnnnnnnoooooooorrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs";
+
+/*
+ * Folds the letter of two bytes at p to lower case, without marks where it is
+ * Latin; many write without them. Returns how many bytes it has then.
+ */
+static size_t
+fold_letter(const char *p, char *out)
+{
+	unsigned c = ((unsigned char)p[0] & 0x1fu) << 6 |
+	    ((unsigned char)p[1] & 0x3fu);
+
+	if (c >= 0xc0 && c < 0xc0 + sizeof(latin) - 1) {
+		out[0] = latin[c - 0xc0];
+		return 1;
+	}
+	if (c >= 0x410 && c < 0x430)		/* Cyrillic capitals */
+		c += 0x20;
+	out[0] = (char)(0xc0 | c >> 6);
+	out[1] = (char)(0x80 | (c & 0x3f));
+	return 2;
+}
+
+/* Text folded, with every run of blanks and line ends one space. */
 static struct span
 folded(struct arena *arena, struct span text)
 {
@@ -17,7 +44,10 @@ folded(struct arena *arena, struct span text)
 	if (out == NULL)
 		return SPAN_ABSENT;
 	for (size_t i = 0; i < text.len; i++) {
-		if (!ascii_is_space(text.p[i]))
+		if (((unsigned char)text.p[i] & 0xe0) == 0xc0 &&
+		    i + 1 < text.len)
+			len += fold_letter(text.p + i++, out + len);
+		else if (!ascii_is_space(text.p[i]))
 			out[len++] = ascii_lower(text.p[i]);
 		else if (len > 0 && out[len - 1] != ' ')
 			out[len++] = ' ';
@@ -52,16 +82,40 @@ struct found {
 	uint64_t words[SENTENCES_MAX / 64 + 1];
 };
 
+/* So far behind one piece of a sentence the next one may stand. */
+#define SENTENCE_GAP 60
+
+/* Does text begin with the words? A '*' in them may be anything but the end
+ * of a sentence. */
+static bool
+begins_with(struct span text, struct span words)
+{
+	size_t star = span_find_char(words, '*'), at = 0;
+	struct span piece = span_first(words, star), gap;
+
+	if (text.len < piece.len || memcmp(text.p, piece.p, piece.len) != 0)
+		return false;
+	while (star != SPAN_NONE) {
+		text = span_from(text, at + piece.len);
+		words = span_from(words, star + 1);
+		star = span_find_char(words, '*');
+		piece = span_first(words, star);
+		gap = span_first(text, SENTENCE_GAP);
+		at = span_find(span_first(gap, span_find(gap, SPAN(". "))),
+		    piece);
+		if (at == SPAN_NONE)
+			return false;
+	}
+	return true;
+}
+
 /* Marks the sentences that begin at p. */
 static void
-find_here(const char *p, const char *end, struct found *found)
+find_here(struct span text, struct found *found)
 {
-	for (size_t i = sentence_index.first[sentence_chain(p)]; i > 0;
+	for (size_t i = sentence_index.first[sentence_chain(text.p)]; i > 0;
 	    i = sentence_index.next[i]) {
-		struct span words = sentences[i - 1].words;
-
-		if ((size_t)(end - p) >= words.len &&
-		    memcmp(p, words.p, words.len) == 0)
+		if (begins_with(text, sentences[i - 1].words))
 			found->words[(i - 1) / 64] |= (uint64_t)1 <<
 			    (i - 1) % 64;
 	}
@@ -72,17 +126,13 @@ sentences_weigh(struct prose *prose, struct arena *arena, struct span text)
 {
 	struct found found = { { 0 } };
 	bool in_word = false;
-	const char *end;
 
 	text = folded(arena, span_first(text, SENTENCES_TEXT));
-	if (text.p == NULL)	/* the arena failed */
-		return;
-	end = text.p + text.len;
-	for (const char *p = text.p; end - p >= SENTENCE_KEY; p++) {
-		bool alnum = ascii_is_alnum(*p);
+	for (; text.len >= SENTENCE_KEY; text = span_from(text, 1)) {
+		bool alnum = ascii_is_alnum(*text.p);
 
-		if (alnum ? !in_word : is_lead_byte(*p))
-			find_here(p, end, &found);
+		if (alnum ? !in_word : is_lead_byte(*text.p))
+			find_here(text, &found);
 		in_word = alnum;
 	}
 	for (size_t i = 0; i < SENTENCES_MAX / 64 + 1; i++)

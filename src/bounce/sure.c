@@ -11,7 +11,7 @@ subject_read(const struct message *message)
 	struct span text = encoded_words_decode(message->arena, span_first(
 	    header_value(&message->root->headers, "Subject"),
 	    DETECT_SUBJECT));
-	struct subject subject = { false, false, ACTION_NONE };
+	struct subject subject = { .action = ACTION_NONE };
 
 	while (text.len > 0 && !ascii_is_alnum(text.p[0]) &&
 	    !ascii_is_8bit(text.p[0]))
@@ -20,9 +20,10 @@ subject_read(const struct message *message)
 		size_t at = span_find_nocase(text, subjects[i].words);
 
 		if (at != SPAN_NONE)
-			subject = (struct subject){ true, at == 0,
-			    subjects[i].action };
+			subject = (struct subject){ .fits = true,
+			    .begins = at == 0, .action = subjects[i].action };
 	}
+	subject.answers = words_at_start(&answer_marks, text) != NULL;
 	return subject;
 }
 
@@ -46,15 +47,35 @@ reply_weight(const struct report *report, bool daemon)
 	return weight;
 }
 
+/* A notice that names others is what mail systems send. */
+static unsigned
+names_weight(const struct prose *prose, enum origin origin,
+    const struct subject *subject)
+{
+	bool daemon = origin == ORIGIN_DAEMON;
+
+	if (daemon && prose->named)
+		return subject->fits || prose->weight > 0 ? 2 : 0;
+	return (daemon || (origin == ORIGIN_MAIL_SYSTEM && prose->named)) &&
+	    subject->fits && prose->weight > 0 ? 1 : 0;
+}
+
 bool
 words_are_sure(const struct prose *prose, const struct report *report,
-    enum origin origin, struct span failed, const struct subject *subject)
+    enum origin origin, struct span failed, bool others,
+    const struct subject *subject)
 {
-	unsigned weight = prose->weight;
+	unsigned weight = reply_weight(report, origin == ORIGIN_DAEMON);
 
-	if (prose->other)
+	if (prose->other || (!others && weight == 0 && failed.len == 0))
 		return false;
-	weight += reply_weight(report, origin == ORIGIN_DAEMON);
+	/* People who write as the postmaster answer, and pass on. */
+	if (subject->answers && origin < ORIGIN_DAEMON && prose->weight <
+	    PROSE_ANYBODY && report->returned.headers.n == 0)
+		return false;
+	if (others)
+		weight += names_weight(prose, origin, subject);
+	weight += prose->weight;
 	if (failed.len > 0)
 		weight += PROSE_SURE;
 	if (report->returned.headers.n > 0)

@@ -17,6 +17,7 @@
 struct subject {
 	bool fits;		/* it has words of a bounce */
 	bool begins;		/* with them */
+	bool answers;		/* "Re:", "Fwd:" */
 	enum action action;
 };
 
@@ -26,9 +27,11 @@ struct subject subject_read(const struct message *message);
 /*
  * True only if it is sure that the words read from a notice, and the report
  * made of them, are those of a bounce. failed holds the addresses of an
- * X-Failed-Recipients field (absent: none).
+ * X-Failed-Recipients field (absent: none); others: it names somebody else
+ * than those who send and get the notice.
  */
 bool words_are_sure(const struct prose *prose, const struct report *report,
-    enum origin origin, struct span failed, const struct subject *subject);
+    enum origin origin, struct span failed, bool others,
+    const struct subject *subject);
 
 #endif

@@ -15,7 +15,9 @@
 
 /* A sentence that shows what kind of notice this is. */
 struct sentence {
-	struct span words;	/* lower case, with single spaces */
+	struct span words;	/* lower case, with single spaces, no marks
+				 * on Latin letters; '*': anything within
+				 * SENTENCE_GAP bytes and one sentence */
 	const char *system;	/* who writes it; NULL: many do */
 	enum action action;	/* ACTION_NONE: it does not say */
 	unsigned weight;	/* 4: only bounces have it; 3: the same, but
@@ -98,6 +100,12 @@ WORDS(robot_names);
 
 /* Labels at the start of a line behind which a failed recipient stands. */
 WORDS(recipient_labels);
+
+/* Words in any label that does the same. */
+WORDS(label_words);
+
+/* What mail programs put before the subject of what they answer or pass on. */
+WORDS(answer_marks);
 
 /* Words of subjects that answering machines write. */
 WORDS(answers);

@@ -19,6 +19,26 @@ is_domain_char(char c)
 	    ascii_is_8bit(c);
 }
 
+/*
+ * Does a character of a script without blanks between words begin here? Such
+ * words run into what stands beside them; no name mixes them with ASCII.
+ */
+static bool
+is_wide(char c)
+{
+	return (unsigned char)c >= 0xe0;
+}
+
+/* Does s end with such a character? */
+static bool
+ends_wide(struct span s)
+{
+	for (int i = 0; i < 3 && s.len > 0 &&
+	    ((unsigned char)s.p[s.len - 1] & 0xc0) == 0x80; i++)
+		s.len--;
+	return s.len > 0 && is_wide(s.p[s.len - 1]);
+}
+
 /* Returns the length of "quoted local part" at the start of s, 0 if none. */
 static size_t
 quoted_local(struct span s)
@@ -41,13 +61,19 @@ static size_t
 domain_at(struct span s)
 {
 	size_t len = 0;
+	bool dotted = false;
 
 	if (s.len > 0 && s.p[0] == '[') {
 		len = span_find_char(span_first(s, 64), ']');
 		return len == SPAN_NONE ? 0 : len + 1;
 	}
-	while (len < s.len && len < ADDRESS_LENGTH && is_domain_char(s.p[len]))
-		len++;
+	while (len < s.len && len < ADDRESS_LENGTH &&
+	    is_domain_char(s.p[len])) {
+		if (is_wide(s.p[len]) && dotted &&
+		    ascii_is_alnum(s.p[len - 1]))
+			break;
+		dotted |= s.p[len++] == '.';
+	}
 	while (len > 0 && (s.p[len - 1] == '.' || s.p[len - 1] == '-'))
 		len--;
 	if (len > 0 && s.p[0] == '.')
@@ -62,8 +88,12 @@ address_at(struct span s)
 
 	if (len == 0)
 		while (len < s.len && len < ADDRESS_LENGTH &&
-		    is_local_char(s.p[len]))
+		    is_local_char(s.p[len])) {
+			if (len > 0 && is_wide(s.p[0]) &&
+			    ascii_is_alnum(s.p[len]))
+				return 0;
 			len++;
+		}
 	if (len == 0 || len >= s.len || s.p[len] != '@')
 		return 0;
 	domain = domain_at(span_from(s, len + 1));
@@ -135,7 +165,9 @@ address_find(struct span s, struct span *address, size_t *length)
 	while ((sign = span_find_char(span_from(s, at), '@')) != SPAN_NONE) {
 		sign += at;
 		start = sign;
-		while (start > at && is_local_char(s.p[start - 1]))
+		while (start > at && is_local_char(s.p[start - 1]) &&
+		    !(start < sign && ascii_is_alnum(s.p[start]) &&
+		    ends_wide(span_first(s, start))))
 			start--;
 		if (start > at && start == sign && s.p[start - 1] == '"') {
 			/* A quoted local part: back to its other quote. */
@@ -148,6 +180,12 @@ address_find(struct span s, struct span *address, size_t *length)
 		while (start < sign && (s.p[start] == '\'' ||
 		    s.p[start] == '.' || s.p[start] == '='))
 			start++;
+		/* "//example.org/x?u=name@domain" is no name. */
+		if (span_find(span_first(span_from(s, start), sign - start),
+		    SPAN("//")) != SPAN_NONE) {
+			at = sign + 1;
+			continue;
+		}
 		/* "dda:SMTP=name@domain;": X.400, as Exchange writes it. */
 		if (span_starts_nocase(span_from(s, start), SPAN("SMTP=")))
 			start += 5;

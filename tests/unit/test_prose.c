@@ -191,6 +191,12 @@ static const struct {
 	    "Hello, the mail to anna@example.com was delivered, see you.\n",
 	    NULL, ACTION_NONE, 0, {
 	    { "anna@example.com", NULL, NULL, 0, NULL, NULL } } },
+	{ "words between others, capitals, no marks",
+	    "MENSAGEM ENVIADA ONTEM N\303\203O FOI ENTREGUE. x\n",
+	    NULL, ACTION_FAILED, PROSE_SURE, { { NULL } } },
+	{ "words of two sentences",
+	    "Your message is here. It is not late. Delivered today.\n",
+	    NULL, ACTION_NONE, 0, { { NULL } } },
 	{ "nobody is named",
 	    "Undeliverable.\n", NULL, ACTION_FAILED, 1, { { NULL } } },
 	{ "a status before the code; a mail of whom",
@@ -225,7 +231,7 @@ static const struct {
 	    "anna@example.com\n    host mx said: 550 5.1.1\n"
 	    "    <robert@example.net>: Unknown, ask\nchief@example.com\n\n"
 	    "Should you have questions, contact:\n\n  help@example.net\n"
-	    "-- \ninfo@example.net\n", NULL, ACTION_FAILED, 1, {
+	    "-- \ninfo@example.net\n", NULL, ACTION_FAILED, 3, {
 	    { "anna@example.com", "550 5.1.1 <robert@example.net>: Unknown, "
 	      "ask chief@example.com", "5.1.1", 550, NULL, NULL } } },
 	{ "a reply that speaks of help, and the next recipient",
