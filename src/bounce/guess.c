@@ -3,6 +3,7 @@
 
 #include "bounce/detect.h"
 #include "bounce/dsn.h"
+#include "bounce/paragraph.h"
 #include "bounce/words.h"
 #include "mail/address.h"
 #include "mail/charset.h"
@@ -110,6 +111,7 @@ is_contact(struct span words)
 {
 	size_t at;
 
+	words = line_last_sentence(words);
 	return words_inside(&contact_words, words, &at) != NULL &&
 	    words_inside(&failure_words, words, &at) == NULL;
 }

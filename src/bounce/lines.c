@@ -115,12 +115,25 @@ is_bystander(const struct reader *reader, bool bracketed)
 	if (lead.len == 0 || (bracketed && reader->bracketed) ||
 	    (reader->mentions->above.len == 0 && lead.p[lead.len - 1] != ':'))
 		return false;
-	while ((at = span_find(lead, SPAN(". "))) != SPAN_NONE)
-		lead = span_from(lead, at + 2);
+	lead = line_last_sentence(lead);
 	if (words_inside(&failure_words, lead, &at) != NULL)
 		return false;
 	return span_ends_nocase(lead, SPAN(" from")) ||
 	    words_inside(&contact_words, lead, &at) != NULL;
+}
+
+/* A line without the number of an item: "(1) name@domain". */
+static struct span
+without_number(struct span line)
+{
+	size_t at = line.len > 0 && line.p[0] == '(', digits = at;
+
+	while (at < line.len && ascii_is_digit(line.p[at]))
+		at++;
+	if (at == digits || at > digits + 2 || at == line.len ||
+	    (line.p[at] != ')' && (digits > 0 || line.p[at] != '.')))
+		return line;
+	return span_trim(span_from(line, at + 1));
 }
 
 /* Lines that begin with an address, or with Sendmail's verdict on one. */
@@ -128,7 +141,7 @@ static bool
 read_address_line(struct reader *reader, struct span line)
 {
 	struct mentions *mentions = reader->mentions;
-	struct span bare = line_bare(line), address;
+	struct span bare = without_number(line_bare(line)), address;
 	size_t len;
 
 	if (mailto_at_end(bare, &address)) {

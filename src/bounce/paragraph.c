@@ -24,6 +24,16 @@ line_has_words(struct span line)
 }
 
 struct span
+line_last_sentence(struct span line)
+{
+	size_t at;
+
+	while ((at = span_find(line, SPAN(". "))) != SPAN_NONE)
+		line = span_from(line, at + 2);
+	return line;
+}
+
+struct span
 paragraph_first(struct span text)
 {
 	struct span rest = text, line;

@@ -16,6 +16,9 @@ struct span line_bare(struct span line);
 /* Does the line hold a letter, a digit, or anything beyond ASCII? */
 bool line_has_words(struct span line);
 
+/* Returns the last sentence of a line, as far as ". " tells. */
+struct span line_last_sentence(struct span line);
+
 /* Returns the first lines of text up to an empty line or a trailer. */
 struct span paragraph_first(struct span text);
 

@@ -204,7 +204,9 @@ fill_lone_recipient(const struct reader *reader, bool replied)
 		fill_recipient(reader, recipient, &reader->mentions.list[0]);
 	if (!replied && recipient->code == 0 &&
 	    (reader->mentions.answer.len > 0 ||
-	    reply_find(reader->notice, &code) != SPAN_NONE)) {
+	    reply_find(reader->notice, &code) != SPAN_NONE ||
+	    (recipient->status.class == 0 &&
+	    status_find(reader->notice).class != 0))) {
 		if (status_find(recipient->reply).class == 0)
 			recipient->reply = SPAN_ABSENT;
 		fill_recipient(reader, recipient, &whole);

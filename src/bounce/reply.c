@@ -86,12 +86,16 @@ status_text(struct status status, char text[STATUS_TEXT])
 	return text;
 }
 
-/* Can a code begin behind this byte? */
+/* Can a code begin behind the last byte of s? */
 static bool
-opens_word(char c)
+opens_word(struct span s)
 {
+	char c = s.p[s.len - 1];
+
+	if (ascii_is_8bit(c))		/* a wide colon */
+		return span_ends_nocase(s, SPAN("\357\274\232"));
 	return !ascii_is_alnum(c) && c != '.' && c != '@' && c != '/' &&
-	    c != '=' && c != '_' && c != '-' && c != '%' && !ascii_is_8bit(c);
+	    c != '=' && c != '_' && c != '-' && c != '%';
 }
 
 struct status
@@ -100,8 +104,8 @@ status_find(struct span s)
 	struct status status;
 
 	for (size_t at = 0; at + 5 <= s.len; at++)
-		if (s.p[at + 1] == '.' && (at == 0 || opens_word(s.p[at - 1]) ||
-		    s.p[at - 1] == '-') &&
+		if (s.p[at + 1] == '.' && (at == 0 ||
+		    opens_word(span_first(s, at)) || s.p[at - 1] == '-') &&
 		    status_at(span_from(s, at), &status) > 0)
 			return status;
 	return (struct status){ 0, 0, 0 };
@@ -134,7 +138,7 @@ reply_find(struct span s, int *code)
 
 		if (s.p[at] != '4' && s.p[at] != '5')
 			continue;
-		if (at > 0 && (!opens_word(s.p[at - 1]) ||
+		if (at > 0 && (!opens_word(span_first(s, at)) ||
 		    s.p[at - 1] == ','))
 			continue;
 		/* Second digits are 0 to 5 (RFC 5321), 7 is met: not 587. */

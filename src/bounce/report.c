@@ -251,11 +251,12 @@ read_prose(const struct reading *reading)
 
 	read_words(reading, notice_text(reading), failed, &prose);
 	/* A gateway's words may stand in a part in front of the notice. */
-	if (report->n == 0 && prose.weight == 0)
+	if (report->n == 0 && prose.weight == 0 && second_part(reading) != NULL)
 		read_words(reading, second_text(reading), failed, &prose);
 	if (report->n > 1 && failed.len == 0)
 		guess_drop_bystanders(report, reading->message);
-	if (report->n == 0 && prose.weight > 0) {
+	if (report->n == 0 && (prose.weight > 0 ||
+	    reading->origin == ORIGIN_DAEMON)) {
 		read_wrapped(reading, returned_bytes(reading->message,
 		    &prose));
 		if (report->n == 0 && reading->origin >= ORIGIN_MAIL_SYSTEM)

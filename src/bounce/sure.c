@@ -47,17 +47,31 @@ reply_weight(const struct report *report, bool daemon)
 	return weight;
 }
 
+static bool
+has_letters(struct span s)
+{
+	while (s.len > 0 && !ascii_is_alpha(s.p[0]) && !ascii_is_8bit(s.p[0]))
+		s = span_from(s, 1);
+	return s.len > 0;
+}
+
 /* A notice that names others is what mail systems send. */
 static unsigned
-names_weight(const struct prose *prose, enum origin origin,
-    const struct subject *subject)
+names_weight(const struct prose *prose, const struct report *report,
+    enum origin origin, const struct subject *subject)
 {
 	bool daemon = origin == ORIGIN_DAEMON;
+	bool worded = subject->fits || prose->weight > 0;
 
+	if (daemon && prose->named && worded)
+		return 2;
 	if (daemon && prose->named)
-		return subject->fits || prose->weight > 0 ? 2 : 0;
+		return report->recipients[0].code >= 500 &&
+		    has_letters(report->recipients[0].reply);
+	if (daemon && report->returned.headers.n > 0)
+		return worded;
 	return (daemon || (origin == ORIGIN_MAIL_SYSTEM && prose->named)) &&
-	    subject->fits && prose->weight > 0 ? 1 : 0;
+	    subject->fits && prose->weight > 0;
 }
 
 bool
@@ -74,7 +88,7 @@ words_are_sure(const struct prose *prose, const struct report *report,
 	    PROSE_ANYBODY && report->returned.headers.n == 0)
 		return false;
 	if (others)
-		weight += names_weight(prose, origin, subject);
+		weight += names_weight(prose, report, origin, subject);
 	weight += prose->weight;
 	if (failed.len > 0)
 		weight += PROSE_SURE;

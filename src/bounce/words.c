@@ -14,7 +14,16 @@
 #define DELAYED ACTION_DELAYED
 
 const struct sentence sentences[] = {
+	/* Nothing failed. */
+	LIKELY("successfully relayed to", ACTION_RELAYED),
+	LIKELY("successfully delivered to", ACTION_DELIVERED),
 	/* Whatever else it says: it is tried again. */
+	LIKELY("only a warning", DELAYED),
+	LIKELY("going to retry", DELAYED),
+	LIKELY("will retry", DELAYED),
+	LIKELY("will try again", DELAYED),
+	LIKELY("keep retrying", DELAYED),
+	LIKELY("tentara novamente", DELAYED),
 	LIKELY("you do not need to resend", DELAYED),
 	LIKELY("will be retried", DELAYED),
 	LIKELY("delivery attempts will continue", DELAYED),
@@ -113,7 +122,9 @@ const struct sentence sentences[] = {
 	SURE("not listed in domino directory", "domino", FAILED),
 	SURE("not listed in public name & address book", "domino", FAILED),
 	SURE("was not delivered to:", "domino", FAILED),
-	SURE("the message you sent to", "groupwise", ACTION_NONE),
+	SURE("the message you sent to*not ", "groupwise", ACTION_NONE),
+	SURE("the message you sent to*reject", "groupwise", FAILED),
+	SURE("the message you sent to*undeliver", "groupwise", FAILED),
 	SURE("this is the dragonfly mail agent", "dma", FAILED),
 	SURE("there was an error delivering your mail to", "dma", FAILED),
 	SURE("this is the mailer-daemon, please do not reply", "opensmtpd",
@@ -429,7 +440,13 @@ const struct sentence sentences[] = {
 	SURE("邮件*没有能够", NULL, FAILED),
 	SURE("邮件*未能", NULL, FAILED),
 	SURE("郵件*無法", NULL, FAILED),
+	SURE("while delivering*message", NULL, FAILED),
+	SURE("발송되지 못", NULL, FAILED),
+	SURE("投递失败", NULL, FAILED),
 	/* Words that fit a bounce, and other mail too. */
+	LIKELY("following recipient", FAILED),
+	LIKELY("following address", FAILED),
+	LIKELY("not able to", FAILED),
 	LIKELY("delivery status notification", ACTION_NONE),
 	LIKELY("has been delayed", DELAYED),
 	LIKELY("is delayed", DELAYED),
@@ -578,6 +595,8 @@ const struct sentence subjects[] = {
 	LIKELY("échec", FAILED),
 	LIKELY("retour à l'envoyeur", FAILED),
 	LIKELY("ndn:", FAILED), LIKELY("not deliverable", FAILED),
+	LIKELY("bounced", FAILED), LIKELY("mailbox full", FAILED),
+	LIKELY("successful mail delivery", ACTION_DELIVERED),
 };
 const size_t nsubjects = COUNT(subjects);
 
@@ -590,7 +609,7 @@ const struct span endings_list[] = {
 	SPAN_INIT("the body of the message is"),
 	SPAN_INIT("original message follows"),
 	SPAN_INIT("original message header"),
-	SPAN_INIT("original message headers"),
+	SPAN_INIT("original headers"),
 	SPAN_INIT("original message -"),
 	SPAN_INIT("original message-"), SPAN_INIT("original message:"),
 	SPAN_INIT("forwarded message"), SPAN_INIT("begin forwarded message"),
@@ -669,7 +688,8 @@ const struct span lead_ins_list[] = {
 	SPAN_INIT("message-id in <"),
 	SPAN_INIT("rcpt to:"),
 	SPAN_INIT("address: <"),
-	SPAN_INIT("message you sent to"),
+	SPAN_INIT("you sent to"),
+	SPAN_INIT("mailbox of"),
 	SPAN_INIT("message to"),
 	SPAN_INIT("mail to"),
 	SPAN_INIT("zugestellt an"),
@@ -736,9 +756,8 @@ const struct span reason_marks_list[] = {
 	SPAN_INIT("powód:"),
 	SPAN_INIT("důvod:"),
 	SPAN_INIT("причина:"),
-	SPAN_INIT("退信原因："),
-	SPAN_INIT("退信原因:"),
-	SPAN_INIT("실패 사유:"),
+	SPAN_INIT("原因："), SPAN_INIT("原因:"), SPAN_INIT("理由："),
+	SPAN_INIT("理由:"), SPAN_INIT("사유:"), SPAN_INIT("reason :"),
 	SPAN_INIT("grund:"),
 	SPAN_INIT("weil:"),
 };
