@@ -44,13 +44,15 @@ folded(struct arena *arena, struct span text)
 	if (out == NULL)
 		return SPAN_ABSENT;
 	for (size_t i = 0; i < text.len; i++) {
-		if (((unsigned char)text.p[i] & 0xe0) == 0xc0 &&
-		    i + 1 < text.len)
+		if (ascii_is_space(text.p[i])) {
+			if (len > 0 && out[len - 1] != ' ')
+				out[len++] = ' ';
+		} else if (ascii_is_8bit(text.p[i]) && i + 1 < text.len &&
+		    ((unsigned char)text.p[i] & 0xe0) == 0xc0) {
 			len += fold_letter(text.p + i++, out + len);
-		else if (!ascii_is_space(text.p[i]))
+		} else {
 			out[len++] = ascii_lower(text.p[i]);
-		else if (len > 0 && out[len - 1] != ' ')
-			out[len++] = ' ';
+		}
 	}
 	return (struct span){ out, len };
 }
@@ -85,28 +87,38 @@ struct found {
 /* So far behind one piece of a sentence the next one may stand. */
 #define SENTENCE_GAP 60
 
-/* Does text begin with the words? A '*' in them may be anything but the end
- * of a sentence. */
+/* Do the pieces of words, with '*' between them, follow in one sentence? */
+static bool
+goes_on(struct span text, struct span words)
+{
+	while (words.len > 0) {
+		size_t star = span_find_char(words, '*');
+		struct span piece = span_first(words, star);
+		size_t at = span_find(span_first(text, SENTENCE_GAP), piece);
+
+		if (at == SPAN_NONE || span_find(span_first(text, at),
+		    SPAN(". ")) != SPAN_NONE)
+			return false;
+		text = span_from(text, at + piece.len);
+		words = span_from(words, star == SPAN_NONE ? words.len :
+		    star + 1);
+	}
+	return true;
+}
+
+/* Does text begin with the words? */
 static bool
 begins_with(struct span text, struct span words)
 {
-	size_t star = span_find_char(words, '*'), at = 0;
-	struct span piece = span_first(words, star), gap;
+	size_t len = 0;
 
-	if (text.len < piece.len || memcmp(text.p, piece.p, piece.len) != 0)
-		return false;
-	while (star != SPAN_NONE) {
-		text = span_from(text, at + piece.len);
-		words = span_from(words, star + 1);
-		star = span_find_char(words, '*');
-		piece = span_first(words, star);
-		gap = span_first(text, SENTENCE_GAP);
-		at = span_find(span_first(gap, span_find(gap, SPAN(". "))),
-		    piece);
-		if (at == SPAN_NONE)
+	while (len < words.len && words.p[len] != '*') {
+		if (len == text.len || text.p[len] != words.p[len])
 			return false;
+		len++;
 	}
-	return true;
+	return len == words.len || goes_on(span_from(text, len),
+	    span_from(words, len + 1));
 }
 
 /* Marks the sentences that begin at p. */
@@ -114,11 +126,10 @@ static void
 find_here(struct span text, struct found *found)
 {
 	for (size_t i = sentence_index.first[sentence_chain(text.p)]; i > 0;
-	    i = sentence_index.next[i]) {
+	    i = sentence_index.next[i])
 		if (begins_with(text, sentences[i - 1].words))
 			found->words[(i - 1) / 64] |= (uint64_t)1 <<
 			    (i - 1) % 64;
-	}
 }
 
 void
@@ -128,7 +139,7 @@ sentences_weigh(struct prose *prose, struct arena *arena, struct span text)
 	bool in_word = false;
 
 	text = folded(arena, span_first(text, SENTENCES_TEXT));
-	for (; text.len >= SENTENCE_KEY; text = span_from(text, 1)) {
+	for (; text.len >= SENTENCE_KEY; text.p++, text.len--) {
 		bool alnum = ascii_is_alnum(*text.p);
 
 		if (alnum ? !in_word : is_lead_byte(*text.p))
