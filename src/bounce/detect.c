@@ -13,7 +13,8 @@ is_machine(struct span address)
 
 	if (at != SPAN_NONE)
 		address = span_first(address, at);
-	return words_at_start(&machine_names, address) != NULL;
+	/* "@example.org" is Courier's name. */
+	return at == 0 || words_at_start(&machine_names, address) != NULL;
 }
 
 bool
@@ -121,6 +122,15 @@ has_null_sender(const struct header_list *headers, struct arena *arena)
 	return span_trim(path).len > 0 && detect_sender(path);
 }
 
+/* A mail that was saved without its envelope: nobody sends under the name of
+ * a mailer-daemon but mail systems. */
+static bool
+may_have_null_sender(const struct header_list *headers, struct span address)
+{
+	return header_value(headers, "Return-Path").p == NULL &&
+	    is_machine(address);
+}
+
 enum origin
 detect_origin(const struct message *message, const struct envelope *envelope)
 {
@@ -138,8 +148,10 @@ detect_origin(const struct message *message, const struct envelope *envelope)
 		address = from;		/* "MAILER-DAEMON <>" */
 	if (envelope->known && address_bare(envelope->sender).len > 0)
 		return origin_of(envelope->sender, false);
-	origin = origin_of(span_trim(address), envelope->known ||
-	    has_null_sender(headers, message->arena));
+	address = span_trim(address);
+	origin = origin_of(address, envelope->known ||
+	    has_null_sender(headers, message->arena) ||
+	    may_have_null_sender(headers, address));
 	if ((origin == ORIGIN_OTHER || origin == ORIGIN_NULL_SENDER) &&
 	    words_inside(&machine_titles, from, &at) != NULL)
 		origin = origin == ORIGIN_OTHER ? ORIGIN_ROBOT :

@@ -841,7 +841,7 @@ const struct span machine_names_list[] = {
 	SPAN_INIT("mail-delivery"), SPAN_INIT("mail_delivery"),
 	SPAN_INIT("mail.daemon"), SPAN_INIT("mailer.daemon"),
 	SPAN_INIT("mailmaster"), SPAN_INIT("mail-system"),
-	SPAN_INIT("mailsystem"),
+	SPAN_INIT("mailsystem"), SPAN_INIT("fetchmail-daemon"),
 };
 const size_t machine_names_count = COUNT(machine_names_list);
 
