@@ -249,7 +249,7 @@ read_line(struct reader *reader, struct span line)
 	struct mentions *mentions = reader->mentions;
 
 	if (!transcript_read_line(&reader->transcript, mentions, line) &&
-	    !read_address_line(reader, line) && !read_label(reader, line))
+	    !read_label(reader, line) && !read_address_line(reader, line))
 		read_lead_in(reader, line);
 }
 

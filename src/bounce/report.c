@@ -238,6 +238,21 @@ returned_bytes(const struct message *message, const struct prose *prose)
 	return copy;
 }
 
+/* Finds the recipients of a notice whose words name none. */
+static void
+look_elsewhere(const struct reading *reading, const struct prose *prose)
+{
+	struct report *report = reading->report;
+
+	read_wrapped(reading, returned_bytes(reading->message, prose));
+	if (report->n == 0 && reading->origin >= ORIGIN_MAIL_SYSTEM)
+		guess_lone_address(report, reading->message, prose->notice,
+		    reading->limits);
+	if (report->n == 0)
+		guess_returned_recipient(report, reading->message,
+		    prose->notice, reading->limits);
+}
+
 static bool
 read_prose(const struct reading *reading)
 {
@@ -256,16 +271,8 @@ read_prose(const struct reading *reading)
 	if (report->n > 1 && failed.len == 0)
 		guess_drop_bystanders(report, reading->message);
 	if (report->n == 0 && (prose.weight > 0 ||
-	    reading->origin == ORIGIN_DAEMON)) {
-		read_wrapped(reading, returned_bytes(reading->message,
-		    &prose));
-		if (report->n == 0 && reading->origin >= ORIGIN_MAIL_SYSTEM)
-			guess_lone_address(report, reading->message,
-			    prose.notice, reading->limits);
-		if (report->n == 0)
-			guess_returned_recipient(report, reading->message,
-			    prose.notice, reading->limits);
-	}
+	    reading->origin == ORIGIN_DAEMON))
+		look_elsewhere(reading, &prose);
 	if (reading->origin < ORIGIN_DAEMON || prose.weight < PROSE_SURE ||
 	    prose.action == ACTION_NONE)
 		subject = subject_read(reading->message);
