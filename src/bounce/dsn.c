@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "mail/address.h"
 #include "mail/charset.h"
+#include "mail/codec.h"
 
 struct recipient *
 report_add_recipient(struct report *report, struct arena *arena,
@@ -124,6 +125,8 @@ dsn_address(struct arena *arena, struct span value)
 		address = span_first(span_from(address, 1), address.len - 2);
 	if (span_starts_nocase(address, SPAN("rfc822;")))
 		cut_type(&address);	/* "rfc822; <rfc822;name@domain>" */
+	if (span_starts_nocase(address, SPAN("mailto:")))
+		address = span_from(address, 7);
 	/* "@relay:name@domain": a route of RFC 821. */
 	if (address.len > 0 && address.p[0] == '@' &&
 	    span_find_char(address, ':') != SPAN_NONE)
@@ -165,6 +168,8 @@ set_reply(struct recipient *recipient, struct arena *arena, struct span value)
 	struct span type;
 
 	value = charset_to_utf8(arena, SPAN_ABSENT, span_trim(value), NULL);
+	if (span_find(value, SPAN("=?")) != SPAN_NONE)
+		value = encoded_words_decode(arena, value);
 	type = cut_type(&value);
 	if (type.p == NULL)
 		cut_type(&value);
@@ -322,7 +327,34 @@ is_again(const struct report *report, const struct recipient *block)
 	    (block->reply.len == 0 || span_equal(last->reply, block->reply));
 }
 
-/* Adds what a block of fields said, if it named a recipient. */
+static bool
+is_named(const struct recipient *block)
+{
+	return block->address.len > 0 || block->original.len > 0;
+}
+
+/* Fields behind an empty line that belong to the recipient before it. */
+static void
+complete_last(struct report *report, const struct recipient *block)
+{
+	struct recipient *last = &report->recipients[report->n - 1];
+
+	if (last->status.class == 0 && last->reply.len == 0 &&
+	    block->action != ACTION_NONE)
+		last->action = block->action;
+	if (last->status.class == 0 || last->status.subject == 0)
+		last->status = block->status.class != 0 ? block->status :
+		    last->status;
+	if (last->reply.len == 0) {
+		last->reply = block->reply;
+		last->code = block->code;
+	}
+}
+
+/*
+ * Adds what a block of fields said, if it named a recipient. If none is named
+ * so far it belongs to the next one.
+ */
 static bool
 end_block(struct report *report, struct arena *arena,
     struct recipient *block, struct span evidence,
@@ -330,7 +362,11 @@ end_block(struct report *report, struct arena *arena,
 {
 	struct recipient *recipient;
 
-	if (block->address.len > 0 || block->original.len > 0) {
+	if (!is_named(block) && report->n == 0)
+		return true;
+	if (!is_named(block)) {
+		complete_last(report, block);
+	} else {
 		finish_recipient(block, evidence);
 		if (!is_again(report, block)) {
 			recipient = report_add_recipient(report, arena,
@@ -388,6 +424,13 @@ dsn_read_text(struct report *report, struct arena *arena, struct span text,
 		else
 			dsn_set_field(&block, arena, field.name, field.value);
 	} while (item != HEADER_END);
+	/* A recipient whom only the words can name. */
+	if (report->n == 0 && block.status.class != 0 &&
+	    report_add_recipient(report, arena, limits) != NULL) {
+		finish_recipient(&block, (struct span){ start,
+		    (size_t)(text.p - start) });
+		report->recipients[0] = block;
+	}
 }
 
 void
