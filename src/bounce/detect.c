@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "bounce/detect.h"
 
+#include "bounce/sentences.h"
 #include "bounce/words.h"
 #include "mail/address.h"
 #include "mail/codec.h"
@@ -49,15 +50,15 @@ has_any(const struct header_list *headers, const char *const *names, size_t n)
 
 /* "Automatic reply: …", but not "Undeliverable: Automatic reply: …". */
 static bool
-is_answer(struct span subject)
+is_answer(struct span subject, struct arena *arena)
 {
 	size_t at;
 
 	if (words_inside(&answers, subject, &at) == NULL)
 		return false;
+	subject = sentence_fold(arena, span_first(subject, at));
 	for (size_t i = 0; i < nsubjects; i++)
-		if (span_find_nocase(span_first(subject, at),
-		    subjects[i].words) != SPAN_NONE)
+		if (span_find(subject, subjects[i].words) != SPAN_NONE)
 			return false;
 	return true;
 }
@@ -76,7 +77,7 @@ detect_header(const struct header_list *headers, struct arena *arena)
 	/* A report may have the subject of the mail that came back. */
 	if (has_any(headers, answer_fields, COUNT(answer_fields)) ||
 	    (!span_equal_nocase(type, SPAN("delivery-status")) &&
-	    is_answer(subject)))
+	    is_answer(subject, arena)))
 		return HEADER_IS_OTHER;
 	return has_any(headers, list_fields, COUNT(list_fields)) ?
 	    HEADER_IS_LIST : HEADER_MAY_BE_BOUNCE;

@@ -30,15 +30,13 @@ check_words(const char *table, struct span words, size_t shortest)
 			stop(table, words, "it is not in lower case");
 }
 
-/* A sentence is compared with folded text, and found by its first bytes. */
+/* Sentences and subjects are compared with folded text. */
 static void
-check_folded(struct span words)
+check_folded(const char *table, struct span words)
 {
-	if (span_find_char(span_first(words, SENTENCE_KEY), '*') != SPAN_NONE)
-		stop("sentences", words, "the first '*' stands too early");
 	for (size_t i = 0; i < words.len; i++)
 		if (words.p[i] >= '\xc3' && words.p[i] <= '\xc5')
-			stop("sentences", words, "it has a letter with marks");
+			stop(table, words, "it has a letter with marks");
 }
 
 static void
@@ -101,13 +99,19 @@ put_sentences(void)
 		size_t chain;
 
 		check_words("sentences", words, SENTENCE_KEY);
-		check_folded(words);
+		check_folded("sentences", words);
+		if (span_find_char(span_first(words, SENTENCE_KEY), '*') !=
+		    SPAN_NONE)
+			stop("sentences", words,
+			    "the first '*' stands too early");
 		if (!ascii_is_alnum(words.p[0]) && !ascii_is_8bit(words.p[0]))
 			stop("sentences", words, "it begins with no letter");
 		chain = sentence_chain(words.p);
 		next[i] = first[chain];
 		first[chain] = (uint32_t)i;
 	}
+	for (size_t i = 0; i < nsubjects; i++)
+		check_folded("subjects", subjects[i].words);
 	puts("const struct sentence_index sentence_index = {");
 	put_numbers("first", first, SENTENCE_CHAINS);
 	put_numbers("next", next, nsentences + 1);

@@ -270,12 +270,12 @@ read_prose(const struct reading *reading)
 		read_words(reading, second_text(reading), failed, &prose);
 	if (report->n > 1 && failed.len == 0)
 		guess_drop_bystanders(report, reading->message);
-	if (report->n == 0 && (prose.weight > 0 ||
-	    reading->origin == ORIGIN_DAEMON))
-		look_elsewhere(reading, &prose);
 	if (reading->origin < ORIGIN_DAEMON || prose.weight < PROSE_SURE ||
 	    prose.action == ACTION_NONE)
 		subject = subject_read(reading->message);
+	if (report->n == 0 && (prose.weight > 0 || (subject.fits &&
+	    !subject.answers) || reading->origin == ORIGIN_DAEMON))
+		look_elsewhere(reading, &prose);
 	if (report->n == 0 || !words_are_sure(&prose, report,
 	    reading->origin, failed, guess_names_others(report,
 	    reading->message), &subject)) {

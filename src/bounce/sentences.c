@@ -34,9 +34,8 @@ fold_letter(const char *p, char *out)
 	return 2;
 }
 
-/* Text folded, with every run of blanks and line ends one space. */
-static struct span
-folded(struct arena *arena, struct span text)
+struct span
+sentence_fold(struct arena *arena, struct span text)
 {
 	char *out = arena_alloc(arena, text.len);
 	size_t len = 0;
@@ -138,7 +137,7 @@ sentences_weigh(struct prose *prose, struct arena *arena, struct span text)
 	struct found found = { { 0 } };
 	bool in_word = false;
 
-	text = folded(arena, span_first(text, SENTENCES_TEXT));
+	text = sentence_fold(arena, span_first(text, SENTENCES_TEXT));
 	for (; text.len >= SENTENCE_KEY; text.p++, text.len--) {
 		bool alnum = ascii_is_alnum(*text.p);
 

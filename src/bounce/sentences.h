@@ -14,10 +14,17 @@
 #define SENTENCES_TEXT ((size_t)8 * 1024)
 
 /*
+ * Returns text folded as the sentences and subjects of words.h are: in lower
+ * case, Latin letters without marks, every run of blanks and line ends one
+ * space. Absent if the arena fails.
+ */
+struct span sentence_fold(struct arena *arena, struct span text);
+
+/*
  * Gives prose the greatest weight of the sentences that text (UTF-8) holds,
  * and, where it has none yet, the first system and action they tell. A
  * sentence stands at the beginning of a word; in scripts without blanks it
- * stands anywhere. Case and runs of blanks and line ends do not count.
+ * stands anywhere. Both are compared folded.
  */
 void sentences_weigh(struct prose *prose, struct arena *arena,
     struct span text);

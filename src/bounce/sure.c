@@ -2,6 +2,7 @@
 #include "bounce/sure.h"
 
 #include "base/ascii.h"
+#include "bounce/sentences.h"
 #include "bounce/words.h"
 #include "mail/codec.h"
 
@@ -12,12 +13,14 @@ subject_read(const struct message *message)
 	    header_value(&message->root->headers, "Subject"),
 	    DETECT_SUBJECT));
 	struct subject subject = { .action = ACTION_NONE };
+	struct span folded;
 
 	while (text.len > 0 && !ascii_is_alnum(text.p[0]) &&
 	    !ascii_is_8bit(text.p[0]))
 		text = span_from(text, 1);
+	folded = sentence_fold(message->arena, text);
 	for (size_t i = 0; i < nsubjects && !subject.fits; i++) {
-		size_t at = span_find_nocase(text, subjects[i].words);
+		size_t at = span_find(folded, subjects[i].words);
 
 		if (at != SPAN_NONE)
 			subject = (struct subject){ .fits = true,
@@ -65,9 +68,8 @@ names_weight(const struct prose *prose, const struct report *report,
 
 	if (daemon && prose->named && worded)
 		return 2;
-	if (daemon && prose->named)
-		return report->recipients[0].code >= 500 &&
-		    has_letters(report->recipients[0].reply);
+	if (daemon && report->recipients[0].code >= 500 && !worded)
+		return has_letters(report->recipients[0].reply);
 	if (daemon && report->returned.headers.n > 0)
 		return worded;
 	return (daemon || (origin == ORIGIN_MAIL_SYSTEM && prose->named)) &&
@@ -81,7 +83,8 @@ words_are_sure(const struct prose *prose, const struct report *report,
 {
 	unsigned weight = reply_weight(report, origin == ORIGIN_DAEMON);
 
-	if (prose->other || (!others && weight == 0 && failed.len == 0))
+	if (prose->other || (!others && weight == 0 && failed.len == 0 &&
+	    report->returned.headers.n == 0))
 		return false;
 	/* People who write as the postmaster answer, and pass on. */
 	if (subject->answers && origin < ORIGIN_DAEMON && prose->weight <
