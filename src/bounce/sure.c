@@ -58,7 +58,13 @@ has_letters(struct span s)
 	return s.len > 0;
 }
 
-/* A notice that names others is what mail systems send. */
+/* A longer text is a letter, which may hold any words. */
+#define NOTICE_LENGTH 4096
+
+/*
+ * What else is a mail system's way: lines that name recipients, the refusal of
+ * one, the message that came back; with words that fit. A daemon needs less.
+ */
 static unsigned
 names_weight(const struct prose *prose, const struct report *report,
     enum origin origin, const struct subject *subject)
@@ -66,6 +72,8 @@ names_weight(const struct prose *prose, const struct report *report,
 	bool daemon = origin == ORIGIN_DAEMON;
 	bool worded = subject->fits || prose->weight > 0;
 
+	if (prose->notice.len > NOTICE_LENGTH)
+		return 0;
 	if (daemon && prose->named && worded)
 		return 2;
 	if (daemon && report->recipients[0].code >= 500 && !worded)
