@@ -89,7 +89,8 @@ put_table(const char *table, const struct span *list, size_t n)
 static void
 put_sentences(void)
 {
-	static uint32_t first[SENTENCE_CHAINS], next[SENTENCES_MAX + 1];
+	static uint32_t first[SENTENCE_CHAINS], next[SENTENCES_MAX + 1],
+	    head[SENTENCES_MAX + 1];
 
 	if (nsentences > SENTENCES_MAX)
 		stop("sentences", sentences[SENTENCES_MAX].words,
@@ -100,8 +101,9 @@ put_sentences(void)
 
 		check_words("sentences", words, SENTENCE_KEY);
 		check_folded("sentences", words);
-		if (span_find_char(span_first(words, SENTENCE_KEY), '*') !=
-		    SPAN_NONE)
+		head[i] = (uint32_t)span_first(words,
+		    span_find_char(words, '*')).len;
+		if (head[i] < SENTENCE_KEY)
 			stop("sentences", words,
 			    "the first '*' stands too early");
 		if (!ascii_is_alnum(words.p[0]) && !ascii_is_8bit(words.p[0]))
@@ -115,6 +117,7 @@ put_sentences(void)
 	puts("const struct sentence_index sentence_index = {");
 	put_numbers("first", first, SENTENCE_CHAINS);
 	put_numbers("next", next, nsentences + 1);
+	put_numbers("head", head, nsentences + 1);
 	puts("};");
 }
 

@@ -105,28 +105,25 @@ goes_on(struct span text, struct span words)
 	return true;
 }
 
-/* Does text begin with the words? */
+/* Does text begin with sentence i, counted from 1? */
 static bool
-begins_with(struct span text, struct span words)
+begins_with(struct span text, size_t i)
 {
-	size_t len = 0;
+	struct span words = sentences[i - 1].words;
+	size_t head = sentence_index.head[i];
 
-	while (len < words.len && words.p[len] != '*') {
-		if (len == text.len || text.p[len] != words.p[len])
-			return false;
-		len++;
-	}
-	return len == words.len || goes_on(span_from(text, len),
-	    span_from(words, len + 1));
+	return text.len >= head && memcmp(text.p, words.p, head) == 0 &&
+	    (head == words.len || goes_on(span_from(text, head),
+	    span_from(words, head + 1)));
 }
 
-/* Marks the sentences that begin at p. */
+/* Marks the sentences that text begins with. */
 static void
 find_here(struct span text, struct found *found)
 {
 	for (size_t i = sentence_index.first[sentence_chain(text.p)]; i > 0;
 	    i = sentence_index.next[i])
-		if (begins_with(text, sentences[i - 1].words))
+		if (begins_with(text, i))
 			found->words[(i - 1) / 64] |= (uint64_t)1 <<
 			    (i - 1) % 64;
 }

@@ -37,6 +37,7 @@ extern const size_t nsentences;
 struct sentence_index {
 	uint16_t first[SENTENCE_CHAINS];
 	uint16_t next[SENTENCES_MAX + 1];
+	uint16_t head[SENTENCES_MAX + 1];	/* bytes before the first '*' */
 };
 extern const struct sentence_index sentence_index;
 
