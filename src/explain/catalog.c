@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/ascii.h"
 #include "mail/charset.h"
 
 /* The layout: gettext manual, "The Format of GNU MO Files". */
@@ -36,19 +37,30 @@ entry(const struct catalog *catalog, uint32_t table, uint32_t i)
 	    number_at(catalog, at) };
 }
 
-/* Does the string of entry i lie inside the bytes, with its NUL? */
+/* A control would break a header field, or the look of a text. */
+static bool
+has_controls(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (ascii_is_control(text.p[i]) && text.p[i] != '\n')
+			return true;
+	return false;
+}
+
+/* Does the string of entry i lie inside the bytes, with its NUL, as text? */
 static bool
 entry_is_sound(const struct catalog *catalog, uint32_t table, uint32_t i)
 {
 	size_t at = (size_t)table + (size_t)i * ENTRY_SIZE;
 	size_t len = number_at(catalog, at);
 	size_t start = number_at(catalog, at + 4);
+	struct span text;
 
-	return start < catalog->bytes.len &&
-	    len < catalog->bytes.len - start &&
-	    catalog->bytes.p[start + len] == '\0' &&
-	    memchr(catalog->bytes.p + start, '\0', len) == NULL &&
-	    charset_is_utf8((struct span){ catalog->bytes.p + start, len });
+	if (start >= catalog->bytes.len || len >= catalog->bytes.len - start)
+		return false;
+	text = (struct span){ catalog->bytes.p + start, len };
+	return text.p[len] == '\0' && !has_controls(text) &&
+	    charset_is_utf8(text);
 }
 
 static const char *
@@ -74,7 +86,7 @@ check(struct catalog *catalog)
 		if (!entry_is_sound(catalog, catalog->keys, i) ||
 		    !entry_is_sound(catalog, catalog->texts, i))
 			return "a string ends outside the file, "
-			    "or is no UTF-8";
+			    "is no UTF-8 or holds a control character";
 		if (i > 0 && strcmp(entry(catalog, catalog->keys, i - 1).p,
 		    entry(catalog, catalog->keys, i).p) >= 0)
 			return "its keys are not sorted";

@@ -203,14 +203,18 @@ markup_body_start(struct span html)
 	while (rest.len > 0) {
 		size_t skip = span_find_char(rest, '<');
 
-		if (skip == SPAN_NONE)
+		/* Where text is seen, browsers begin the body. */
+		if (skip == SPAN_NONE ||
+		    span_trim(span_first(rest, skip)).len > 0)
 			break;
 		rest = span_from(rest, skip);
 		len = tag_at(rest, &tag);
-		if (len > 0 && is_raw(&tag))
+		if (len == 0)
+			break;
+		if (is_raw(&tag))
 			len = raw_element_end(rest, tag.name);
-		rest = span_from(rest, len > 0 ? len : 1);
-		if (len == 0 || tag.closing)
+		rest = span_from(rest, len);
+		if (tag.closing)
 			continue;
 		if (span_equal_nocase(tag.name, SPAN("body")))
 			return html.len - rest.len;

@@ -19,8 +19,9 @@
 struct span markup_to_text(struct arena *arena, struct span html);
 
 /*
- * Returns where the content of the body begins: behind "<body …>", else
- * behind "<html …>" or a document type, else 0. Comments are passed over.
+ * Returns where the content of the body begins: behind "<body …>", or, where
+ * text is seen before that, behind "<html …>" or a document type, else 0.
+ * Comments are passed over.
  */
 size_t markup_body_start(struct span html);
 

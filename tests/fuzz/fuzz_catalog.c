@@ -6,6 +6,7 @@
  */
 #include "fuzz_annotator.h"
 
+#include "base/ascii.h"
 #include "base/buf.h"
 #include "explain/explain.h"
 #include "explain/html.h"
@@ -32,6 +33,15 @@ compare_entries(const void *a, const void *b)
 	    one->key.len > other->key.len;
 }
 
+static bool
+is_text(struct span line)
+{
+	for (size_t i = 0; i < line.len; i++)
+		if (ascii_is_control(line.p[i]))
+			return false;
+	return charset_is_utf8(line);
+}
+
 /* Reads the lines, sorted and without doubles. */
 static size_t
 read_entries(struct span bytes, struct entry *entries)
@@ -42,8 +52,7 @@ read_entries(struct span bytes, struct entry *entries)
 	while (n < ENTRIES && span_next_line(&bytes, &line)) {
 		size_t equals = span_find_char(line, '=');
 
-		if (equals == SPAN_NONE || !charset_is_utf8(line) ||
-		    span_find_char(line, '\0') != SPAN_NONE)
+		if (equals == SPAN_NONE || !is_text(line))
 			continue;
 		entries[n].key = span_first(line, equals);
 		entries[n++].text = span_from(line, equals + 1);

@@ -194,6 +194,18 @@ test_nul_in_a_string(void **state)
 	assert_faulty(bytes_of(&made));
 }
 
+/* Texts stand in header fields, too. */
+static void
+test_control_in_text(void **state)
+{
+	struct made made;
+
+	(void)state;
+	make(&made, three, COUNT(three), false);
+	made.bytes[28 + 3 * 16 + 1] = '\r';
+	assert_faulty(bytes_of(&made));
+}
+
 static struct span
 builtin_bytes(size_t language)
 {
@@ -300,6 +312,7 @@ main(void)
 		cmocka_unit_test(test_empty_catalogue),
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_nul_in_a_string),
+		cmocka_unit_test(test_control_in_text),
 		cmocka_unit_test(test_builtin_languages),
 		cmocka_unit_test(test_each_byte_spoiled),
 		cmocka_unit_test(test_each_length),
