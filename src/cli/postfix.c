@@ -14,8 +14,18 @@
 #include "cli/milters.h"
 #include "cli/probe.h"
 
-/* Bounces of other servers pass the first, this Postfix's own the second. */
-static const char *const lists[] = { "smtpd_milters", "non_smtpd_milters" };
+/*
+ * The lists of milters, and the services whose entry in master.cf may have one
+ * of its own. Bounces of other servers pass the first, this Postfix's own the
+ * second.
+ */
+static const struct list {
+	const char *name;
+	const char *services[3];
+} lists[] = {
+	{ "smtpd_milters", { "smtp/inet", "smtpd/pass", NULL } },
+	{ "non_smtpd_milters", { "cleanup/unix", NULL, NULL } },
+};
 #define NLISTS (sizeof(lists) / sizeof(lists[0]))
 
 /*
@@ -71,6 +81,31 @@ postconf(const struct visit *visit, const char *flags, const char *name,
 	return run_postconf(visit, flags, name, STDOUT_FILENO, value) == 0;
 }
 
+/*
+ * Gives the value of a list, and the name of what sets it: the list's own, or
+ * "smtp/inet/smtpd_milters" where master.cf overrides main.cf.
+ */
+static void
+read_list(const struct visit *visit, const struct list *list,
+    char name[VISIT_TEXT], char value[VISIT_TEXT])
+{
+	for (size_t i = 0; list->services[i] != NULL; i++) {
+		char line[VISIT_TEXT];
+		const char *equals;
+
+		snprintf(name, VISIT_TEXT, "%s/%s", list->services[i],
+		    list->name);
+		if (!postconf(visit, "-Px", name, line) ||
+		    (equals = strchr(line, '=')) == NULL)
+			continue;
+		equals += 1 + strspn(equals + 1, " ");
+		memmove(value, equals, strlen(equals) + 1);
+		return;
+	}
+	snprintf(name, VISIT_TEXT, "%s", list->name);
+	postconf(visit, "-xh", name, value);
+}
+
 static void
 name_socket(struct visit *visit)
 {
@@ -88,15 +123,15 @@ is_ours(const struct visit *visit, struct span entry)
 	    endpoint_is(name, visit->settings->socket, visit->queue);
 }
 
-/* Does main.cf name our socket in one of its lists? */
+/* Does Postfix name our socket in one of its lists? */
 static bool
 is_named(const struct visit *visit)
 {
 	for (size_t i = 0; i < NLISTS; i++) {
-		char value[VISIT_TEXT] = "";
+		char name[VISIT_TEXT], value[VISIT_TEXT];
 		struct span rest, entry;
 
-		postconf(visit, "-xh", lists[i], value);
+		read_list(visit, &lists[i], name, value);
 		rest = span_of(value);
 		while (milters_next(&rest, &entry))
 			if (is_ours(visit, entry))
@@ -111,13 +146,13 @@ is_named(const struct visit *visit)
  * bounce. Then that is what the rest of main.cf is about.
  */
 static void
-look_elsewhere(struct visit *visit, const char *list)
+look_elsewhere(struct visit *visit, const struct list *list)
 {
-	char value[VISIT_TEXT] = "", socket[2 * VISIT_TEXT];
+	char name[VISIT_TEXT], value[VISIT_TEXT], socket[2 * VISIT_TEXT];
 	struct span rest, entry, address;
 	struct probe probe;
 
-	postconf(visit, "-xh", list, value);
+	read_list(visit, list, name, value);
 	rest = span_of(value);
 	while (!visit->elsewhere && milters_next(&rest, &entry)) {
 		address = milter_address(entry);
@@ -131,16 +166,43 @@ look_elsewhere(struct visit *visit, const char *list)
 		visit->elsewhere = true;
 		snprintf(visit->endpoint, VISIT_TEXT, "%.*s", (int)address.len,
 		    address.p);
-		visit_good("%s, which main.cf names, explained a test bounce "
-		    "in %.0f ms", visit->endpoint, probe.seconds * 1000);
+		visit_good("%s, which %s names, explained a test bounce "
+		    "in %.0f ms", visit->endpoint, strchr(name, '/') != NULL ?
+		    "master.cf" : "main.cf", probe.seconds * 1000);
 	}
+}
+
+/* Writes a list without blanks, as master.cf wants it; commas part as well. */
+static void
+without_blanks(char *text, const char *value)
+{
+	char last = ',';
+
+	for (; *value != '\0'; value++) {
+		char next = value[strspn(value, " ")];
+
+		if (*value != ' ')
+			last = *text++ = *value;
+		else if (strchr(",}=", next) == NULL &&	/* the end, too */
+		    strchr(",{=", last) == NULL)
+			last = *text++ = ',';
+	}
+	*text = '\0';
 }
 
 static void
 mend_list(const struct visit *visit, const char *name, const char *value)
 {
-	visit_mend("postconf%s -e '%s = %s' && postfix%s reload", visit->of,
-	    name, value, visit->of);
+	char packed[3 * VISIT_TEXT];
+
+	if (strchr(name, '/') == NULL) {
+		visit_mend("postconf%s -e '%s = %s' && postfix%s reload",
+		    visit->of, name, value, visit->of);
+		return;
+	}
+	without_blanks(packed, value);
+	visit_mend("postconf%s -P '%s=%s' && postfix%s reload", visit->of,
+	    name, packed, visit->of);
 }
 
 /* The list has no entry of ours: first where mail is signed, else last. */
@@ -198,14 +260,14 @@ check_action(struct visit *visit, const char *name, struct span list,
 }
 
 static void
-check_list(struct visit *visit, const char *name)
+check_list(struct visit *visit, const struct list *which)
 {
-	bool signing = strcmp(name, "non_smtpd_milters") == 0;
+	bool signing = strcmp(which->name, "non_smtpd_milters") == 0;
 	bool signer_before = false;
-	char value[VISIT_TEXT] = "", mended[2 * VISIT_TEXT];
+	char name[VISIT_TEXT], value[VISIT_TEXT], mended[2 * VISIT_TEXT];
 	struct span list, rest, entry, ours = SPAN_ABSENT;
 
-	postconf(visit, "-xh", name, value);
+	read_list(visit, which, name, value);
 	list = rest = span_of(value);
 	while (ours.len == 0 && milters_next(&rest, &entry)) {
 		if (is_ours(visit, entry))
@@ -404,10 +466,10 @@ postfix_check(struct visit *visit)
 	visit_good("Postfix %s", version);
 	if (!is_named(visit))
 		for (size_t i = 0; i < NLISTS && !visit->elsewhere; i++)
-			look_elsewhere(visit, lists[i]);
+			look_elsewhere(visit, &lists[i]);
 	if (!visit->elsewhere && check_chroot(visit))
 		check_rights(visit);
 	for (size_t i = 0; i < NLISTS; i++)
-		check_list(visit, lists[i]);
+		check_list(visit, &lists[i]);
 	check_classes(visit);
 }

@@ -231,6 +231,40 @@ def everything_right(daemon):
 
 
 @test
+def overrides(daemon):
+    """Services whose entry in master.cf has lists of its own."""
+    address, settings = daemon.milter, daemon.settings_path()
+    packed = "{%s,default_action=accept}" % address
+    smtp, cleanup = "smtp/inet/smtpd_milters", "cleanup/unix/non_smtpd_milters"
+
+    def site(service, option):
+        made = Site(**all_right(address))
+        lines = MASTER_CF.format(chroot="n").splitlines()
+        made.write("master.cf", "".join(
+            line + "\n" + (f"  -o {option}\n" if line.startswith(service) else "")
+            for line in lines))
+        return made
+
+    for name, service, option in (
+            ("an empty list of smtpd's own", "smtp", "smtpd_milters="),
+            ("another milter alone", "smtp", "smtpd_milters=inet:127.0.0.1:8891"),
+            ("several, with blanks", "smtp", "{ smtpd_milters = unix:a, { unix:b, x = y } }"),
+            ("no default_action", "smtp", "smtpd_milters=" + address),
+            ("an empty list of cleanup's own", "cleanup", "non_smtpd_milters="),
+            ("a signer in front", "cleanup", f"non_smtpd_milters=unix:opendkim.sock,{packed}")):
+        made = site(service, option)
+        visit = made.doctor(settings)
+        check(f"master.cf, {name}: one fault", len(visit.faults) == 1, visit.text)
+        check_mended(f"master.cf, {name}", made, settings, visit,
+                     smtp if service == "smtp" else cleanup)
+    for option in (f"smtpd_milters={packed}", "smtpd_milters=$non_smtpd_milters",
+                   "smtpd_client_restrictions=permit"):
+        visit = site("smtp", option).doctor(settings)
+        check(f"master.cf, all right: {option[:20]}", not visit.faults and visit.is_told(),
+              visit.text)
+
+
+@test
 def others(daemon):
     """Milters of others, and the order."""
     address, settings = daemon.milter, daemon.settings_path()
