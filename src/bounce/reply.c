@@ -270,24 +270,27 @@ repeated_code_at(struct span s, const struct reply *reply)
 	return 4 + len + blank;
 }
 
-/* Drops repeated codes of lines that somebody has already put on one. */
+/* Drops repeated codes of lines that somebody has already put on one, in the
+ * reply's text, which is in the buffer. */
 static struct span
-join_lines(struct buf *text, const struct reply *reply)
+join_lines(struct buf *buf, const struct reply *reply)
 {
-	struct span from = buf_span(text);
+	struct span from = reply->text;
 	size_t len = 0, first;
+	char *text;
 	int code;
 
 	first = reply_find(from, &code);
 	if (first == SPAN_NONE)
 		return from;
+	text = buf->p + (from.p - buf->p);
 	for (size_t i = 0; i < from.len; i++) {
 		size_t cut = i > first && from.p[i - 1] == ' ' ?
 		    repeated_code_at(span_from(from, i), reply) : 0;
 
 		if (cut > 0 && i + cut < from.len)
 			i += cut;
-		text->p[len++] = from.p[i];
+		text[len++] = from.p[i];
 	}
 	return span_first(from, len);
 }
@@ -315,6 +318,5 @@ reply_read(struct arena *arena, struct span raw, struct reply *reply)
 	}
 	reply->text = span_trim(charset_cut(buf_span(&out), REPLY_LENGTH));
 	read_codes(reply);
-	reply->text = span_trim(charset_cut(join_lines(&out, reply),
-	    REPLY_LENGTH));
+	reply->text = join_lines(&out, reply);
 }

@@ -2,6 +2,7 @@
 #include "unittest.h"
 
 #include "bounce/reply.h"
+#include "mail/charset.h"
 
 static int
 setup(void **state)
@@ -281,6 +282,28 @@ test_length(void **state)
 }
 
 /* NUL bytes and the like are blanks, and nothing is written past the end. */
+/* A text that is cut inside a character, and from which codes go. */
+static void
+test_length_without_codes(void **state)
+{
+	static char raw[2 * REPLY_LENGTH];
+	struct reply reply;
+
+	for (size_t pad = 0; pad < 3; pad++) {
+		size_t len = (size_t)snprintf(raw, sizeof(raw),
+		    "550-5.1.1 to%.*s 550-5.1.1 you ", (int)pad, "...");
+
+		while (len + 3 < REPLY_LENGTH + 50) {
+			memcpy(raw + len, "\357\277\275", 3);
+			len += 3;
+		}
+		reply_read(*state, (struct span){ raw, len }, &reply);
+		assert_true(charset_is_utf8(reply.text));
+		assert_int_equal(span_find(reply.text, SPAN("550-5")),
+		    SPAN_NONE);
+	}
+}
+
 static void
 test_control_bytes(void **state)
 {
@@ -317,6 +340,8 @@ main(void)
 		cmocka_unit_test(test_codes_in_sentences),
 		cmocka_unit_test_setup_teardown(test_replies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_length, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_length_without_codes,
+		    setup, teardown),
 		cmocka_unit_test_setup_teardown(test_control_bytes, setup,
 		    teardown),
 		cmocka_unit_test(test_no_memory),
