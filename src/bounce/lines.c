@@ -14,6 +14,7 @@ struct reader {
 	struct span lead;	/* the last line before that is not empty */
 	struct span led;	/* the words that led to the last recipient */
 	bool bracketed;		/* the first address line was in < > */
+	bool listing;		/* the lines before name people: "Name <…>" */
 };
 
 /*
@@ -71,6 +72,9 @@ mailto_at_end(struct span line, struct span *address)
 	return address_dressed_at(span_from(line, at), address) > 0;
 }
 
+/* So many bytes a name may have. */
+#define NAME 64
+
 static size_t
 indent_of(struct span line)
 {
@@ -112,6 +116,8 @@ is_bystander(const struct reader *reader, bool bracketed)
 	struct span lead = reader->lead;
 	size_t at;
 
+	if (span_ends_nocase(lead, SPAN(" sent by")))
+		return true;
 	if (lead.len == 0 || (bracketed && reader->bracketed) ||
 	    (reader->mentions->above.len == 0 && lead.p[lead.len - 1] != ':'))
 		return false;
@@ -136,12 +142,37 @@ without_number(struct span line)
 	return span_trim(span_from(line, at + 1));
 }
 
+static bool
+begins_name(char c)
+{
+	return (c >= 'A' && c <= 'Z') || c == '"' || ascii_is_8bit(c);
+}
+
+/*
+ * "Name <name@domain>" below words that end with a colon, or below another
+ * one: returns the part from '<' on, absent if it is none.
+ */
+static struct span
+behind_name(struct reader *reader, struct span line)
+{
+	struct span lead = reader->lead;
+	size_t at;
+
+	if (lead.len == 0 || !(reader->listing || lead.p[lead.len - 1] == ':'))
+		return SPAN_ABSENT;
+	at = span_find_char(span_first(line, NAME), '<');
+	reader->listing = at != SPAN_NONE && at > 0 &&
+	    line.p[at - 1] == ' ' && begins_name(line.p[0]) &&
+	    span_find_char(span_first(line, at), ':') == SPAN_NONE;
+	return reader->listing ? span_from(line, at) : SPAN_ABSENT;
+}
+
 /* Lines that begin with an address, or with Sendmail's verdict on one. */
 static bool
 read_address_line(struct reader *reader, struct span line)
 {
 	struct mentions *mentions = reader->mentions;
-	struct span bare = without_number(line_bare(line)), address;
+	struct span bare = without_number(line_bare(line)), address, named;
 	size_t len;
 
 	if (mailto_at_end(bare, &address)) {
@@ -150,6 +181,10 @@ read_address_line(struct reader *reader, struct span line)
 		return true;
 	}
 	len = address_dressed_at(bare, &address);
+	if (len == 0 && (named = behind_name(reader, bare)).len > 0) {
+		bare = named;
+		len = address_dressed_at(bare, &address);
+	}
 	if (len == 0)
 		return transcript_read_verdict(&reader->transcript, mentions,
 		    line);

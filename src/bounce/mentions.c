@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "bounce/mentions.h"
 
+#include "bounce/paragraph.h"
 #include "bounce/reply.h"
 
 void
@@ -46,6 +47,26 @@ mentions_current(const struct mentions *mentions)
 	    &mentions->list[mentions->current] : NULL;
 }
 
+/*
+ * Where the note before ends when another begins at line: above that, if the
+ * reasons stand right above the addresses ("User unknown\nname@domain").
+ */
+static const char *
+end_of_note(const struct mentions *mentions, const char *line)
+{
+	const struct mention *m = mentions_current(mentions);
+	struct span above = mentions->above;
+
+	if (m == NULL || m->before.len == 0 || above.len == 0 ||
+	    above.p >= line || above.p <= m->note.p ||
+	    span_find_char(m->before, ':') != SPAN_NONE ||
+	    span_find_char(m->before, '@') != SPAN_NONE ||
+	    line_has_words((struct span){ m->note.p,
+	    (size_t)(above.p - m->note.p) }))
+		return line;
+	return above.p;
+}
+
 void
 mentions_begin_note(struct mentions *mentions, struct span address,
     const char *line, const char *p)
@@ -53,7 +74,7 @@ mentions_begin_note(struct mentions *mentions, struct span address,
 	struct mention *m;
 	int code;
 
-	mentions_end_note(mentions, line);
+	mentions_end_note(mentions, end_of_note(mentions, line));
 	m = mentions_add(mentions, address);
 	if (m == NULL)
 		return;

@@ -52,6 +52,16 @@ read_quotation(struct quotation *quotation, struct span line)
 		quotation->lines++;
 }
 
+/* Returns text without a first line of dashes: "Original text follows\n----". */
+static struct span
+without_rule(struct span text)
+{
+	struct span rest = text, line;
+
+	return span_next_line(&rest, &line) && span_trim(line).len > 0 &&
+	    line_bare(line).len == 0 ? rest : text;
+}
+
 /* So many lines in a row make a quotation. */
 #define QUOTATION 3
 
@@ -68,7 +78,7 @@ notice_cut(struct span *text)
 
 		if (words_at_start(&endings, words) != NULL) {
 			text->len = (size_t)(line.p - start);
-			return rest;
+			return without_rule(rest);
 		}
 		if (begins_header(line, rest, first)) {
 			text->len = (size_t)(line.p - start);

@@ -13,7 +13,7 @@ reply_code_at(struct span s, int *code)
 	    !ascii_is_digit(s.p[1]) || !ascii_is_digit(s.p[2]))
 		return 0;
 	if (s.len > 3 && (ascii_is_alnum(s.p[3]) || s.p[3] == '.' ||
-	    s.p[3] == '_' || s.p[3] == '/'))
+	    s.p[3] == '/'))
 		return 0;
 	*code = (s.p[0] - '0') * 100 + (s.p[1] - '0') * 10 + (s.p[2] - '0');
 	return 3;
@@ -111,12 +111,17 @@ status_find(struct span s)
 	return (struct status){ 0, 0, 0 };
 }
 
-/* Is what follows three digits the rest of a telephone number? */
+/* Is what follows three digits the rest of a telephone number, or the unit of
+ * an amount? */
 static bool
 goes_on_as_number(struct span after)
 {
 	size_t digits = 0, least = 4;
 
+	if (span_starts_nocase(after, SPAN(" kb")) ||
+	    span_starts_nocase(after, SPAN(" mb")) ||
+	    span_starts_nocase(after, SPAN(" bytes")))
+		return true;
 	if (after.len > 0 && after.p[0] == '-')
 		least = 3;	/* "555-0100", but "550-5.1.1" */
 	if (after.len > 0 && after.p[0] == ')')
@@ -147,7 +152,9 @@ reply_find(struct span s, int *code)
 			continue;
 		if (!ascii_is_space(after) && after != '-' && after != '#' &&
 		    after != ':' && after != '"' && after != ';' &&
-		    after != ',' && after != ')')
+		    after != ',' && after != ')' &&
+		    !(after == '_' && span_ends_nocase(span_first(s, at),
+		    SPAN(": "))))	/* "Permanent Failure: 550_User_…" */
 			continue;
 		if (reply_code_at(span_from(s, at), code) > 0 &&
 		    !goes_on_as_number(span_from(s, at + 3)))

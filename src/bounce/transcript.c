@@ -104,6 +104,9 @@ take_answer(const struct transcript *transcript, struct mentions *mentions,
 
 	if (reply_code_at(answer, &code) == 0 || code < 400)
 		return;
+	/* "Need RCPT": each was refused before, and that is the reason. */
+	if (code == 503 && span_find_nocase(answer, SPAN("rcpt")) != SPAN_NONE)
+		return;
 	/* Continuation lines of an answer grow it. */
 	if (last.p != NULL && transcript->commanded.p == NULL &&
 	    answer.p < last.p + last.len + 16)
