@@ -148,17 +148,27 @@ begins_name(char c)
 	return (c >= 'A' && c <= 'Z') || c == '"' || ascii_is_8bit(c);
 }
 
+/* "…not delivered to:", but not "Questions to:" or "The senders:". */
+static bool
+leads_to_failed(struct span lead)
+{
+	size_t at;
+
+	return lead.len > 0 && lead.p[lead.len - 1] == ':' &&
+	    words_inside(&failure_words, lead, &at) != NULL &&
+	    words_inside(&contact_words, lead, &at) == NULL;
+}
+
 /*
- * "Name <name@domain>" below words that end with a colon, or below another
+ * "Name <name@domain>" below words that lead to recipients, or below another
  * one: returns the part from '<' on, absent if it is none.
  */
 static struct span
 behind_name(struct reader *reader, struct span line)
 {
-	struct span lead = reader->lead;
 	size_t at;
 
-	if (lead.len == 0 || !(reader->listing || lead.p[lead.len - 1] == ':'))
+	if (!reader->listing && !leads_to_failed(reader->lead))
 		return SPAN_ABSENT;
 	at = span_find_char(span_first(line, NAME), '<');
 	reader->listing = at != SPAN_NONE && at > 0 &&
