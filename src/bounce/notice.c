@@ -52,7 +52,7 @@ read_quotation(struct quotation *quotation, struct span line)
 		quotation->lines++;
 }
 
-/* Returns text without a first line of dashes: "Original text follows\n----". */
+/* Returns text without a first line of dashes. */
 static struct span
 without_rule(struct span text)
 {

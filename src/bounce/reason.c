@@ -6,6 +6,21 @@
 #include "bounce/reply.h"
 #include "bounce/words.h"
 
+/* "(…)", but not "(…) (…)". */
+static bool
+is_in_parentheses(struct span s)
+{
+	size_t depth = 0, i = 0;
+
+	if (s.len < 2 || s.p[0] != '(')
+		return false;
+	do {
+		depth += s.p[i] == '(';
+		depth -= s.p[i] == ')';
+	} while (depth > 0 && ++i < s.len);
+	return i == s.len - 1;
+}
+
 struct span
 reason_without_command(struct span reply)
 {
@@ -13,7 +28,7 @@ reason_without_command(struct span reply)
 
 	if (at != SPAN_NONE && at > 0)
 		reply = span_trim(span_first(reply, at));
-	if (reply.len > 1 && reply.p[0] == '(' && reply.p[reply.len - 1] == ')')
+	if (is_in_parentheses(reply))
 		reply = span_first(span_from(reply, 1), reply.len - 2);
 	return reply;
 }
