@@ -174,6 +174,8 @@ test_codes_in_sentences(void **state)
 		{ "", 0, 0 },
 		/* Telephone numbers are none, sizes and codes go on. */
 		{ "call (555) 555-0100.", 0, 0 },
+		{ "500 KB of 552 KB used", 0, 0 },
+		{ "Failure: 550_User_unknown", 550, 9 },
 		{ "call 555 1234 or 550-1234", 0, 0 },
 		{ "call (555)123", 0, 0 },
 		{ "550-5.1.1 no", 550, 0 },
