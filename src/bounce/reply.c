@@ -135,6 +135,14 @@ goes_on_as_number(struct span after)
 	    after.p[digits] == '.' && ascii_is_digit(after.p[digits + 1]));
 }
 
+/* "line 550", "port 443": does the number count something else? */
+static bool
+counts_something(struct span before)
+{
+	return span_ends_nocase(before, SPAN("line ")) ||
+	    span_ends_nocase(before, SPAN("port "));
+}
+
 size_t
 reply_find(struct span s, int *code)
 {
@@ -157,7 +165,8 @@ reply_find(struct span s, int *code)
 		    SPAN(": "))))	/* "Permanent Failure: 550_User_…" */
 			continue;
 		if (reply_code_at(span_from(s, at), code) > 0 &&
-		    !goes_on_as_number(span_from(s, at + 3)))
+		    !goes_on_as_number(span_from(s, at + 3)) &&
+		    !counts_something(span_first(s, at)))
 			return at;
 	}
 	return SPAN_NONE;

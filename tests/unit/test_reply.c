@@ -164,6 +164,7 @@ test_codes_in_sentences(void **state)
 		{ "in the end 550", 550, 11 },
 		{ "250 ok", 0, 0 },
 		{ "port 587 is closed", 0, 0 },
+		{ "port 443, line 550", 0, 0 },
 		{ "1,500 mails", 0, 0 },
 		{ "192.0.2.550 no", 0, 0 },
 		{ "user550 no", 0, 0 },
