@@ -9,6 +9,7 @@
 #include "mail/codec.h"
 
 #define LINE 76
+#define TITLE 500	/* bytes; a word may be a line of its own (RFC 5322) */
 
 static const char *const action_names[] = {
 	"failed", "failed", "delayed", "delivered", "relayed", "expanded"
@@ -21,7 +22,7 @@ field_explanation(struct arena *arena, struct span title)
 	struct buf out;
 
 	buf_init(&out, arena);
-	title = span_trim(title);
+	title = span_trim(charset_cut(title, TITLE));
 	while (charset_is_ascii(title) && column + title.len > LINE) {
 		size_t at = LINE - column;
 

@@ -120,6 +120,21 @@ test_explanation_lines(void **state)
 	}
 }
 
+/* Lines must have 998 bytes at most, whatever a catalogue holds. */
+static void
+test_explanation_of_one_word(void **state)
+{
+	static char title[2000];
+
+	memset(title, 'x', sizeof(title));
+	for (size_t len = 400; len < sizeof(title); len += 100) {
+		struct span value = field_explanation(*state,
+		    (struct span){ title, len });
+
+		assert_true(longest_line(FIELD_EXPLANATION, value) < 998);
+	}
+}
+
 /* The example of the contract. */
 static void
 test_cause(void **state)
@@ -347,6 +362,8 @@ main(void)
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_explanation_lines, setup,
 		    teardown),
+		cmocka_unit_test_setup_teardown(test_explanation_of_one_word,
+		    setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cause, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cause_values, setup,
 		    teardown),
