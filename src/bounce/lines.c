@@ -72,9 +72,6 @@ mailto_at_end(struct span line, struct span *address)
 	return address_dressed_at(span_from(line, at), address) > 0;
 }
 
-/* So many bytes a name may have. */
-#define NAME 64
-
 static size_t
 indent_of(struct span line)
 {
@@ -158,6 +155,9 @@ leads_to_failed(struct span lead)
 	    words_inside(&failure_words, lead, &at) != NULL &&
 	    words_inside(&contact_words, lead, &at) == NULL;
 }
+
+/* So many bytes a name may have. */
+#define NAME 64
 
 /*
  * "Name <name@domain>" below words that lead to recipients, or below another
@@ -310,8 +310,8 @@ lines_read(struct mentions *mentions, struct span text)
 		/* The writer's signature. */
 		if (mentions->n > 0 && span_equal(trimmed, SPAN("--")))
 			break;
-		if (trimmed.len > 0 && words_at_start(
-		    &other_labels, trimmed) == NULL)
+		if (trimmed.len > 0 &&
+		    words_at_start(&other_labels, trimmed) == NULL)
 			read_line(&reader, line);
 		mentions->above = trimmed;
 		if (trimmed.len > 0)

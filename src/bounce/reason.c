@@ -38,8 +38,7 @@ static struct span
 marked_reason(struct span text)
 {
 	size_t at;
-	const struct span *mark = words_inside(&reason_marks,
-	    text, &at);
+	const struct span *mark = words_inside(&reason_marks, text, &at);
 	struct span reason;
 
 	if (mark == NULL)

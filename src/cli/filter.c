@@ -16,6 +16,7 @@
 
 #define READERS 20
 #define TEMPORARY_FILE "temporary file"
+
 struct filter_call {
 	bool strict;
 	const char *settings;
