@@ -6,24 +6,34 @@
 
 #include "base/ascii.h"
 
-/* A node of the trie as it grows; 0 is the root and means "none" in links. */
+/*
+ * Bytes as the trie knows them: five bits of each, so that upper and lower
+ * case are the same. What else it takes for the same costs a try of a pattern.
+ */
+#define SYMBOL(byte) ((unsigned char)(byte) & 31u)
+
+/* Three symbols that follow in a text; each literal begins with such. */
+#define TRIPLE 3
+#define TRIPLES ((size_t)1 << 15)
+#define TRIPLE_NEXT(triple, byte) (((triple) << 5 | SYMBOL(byte)) % TRIPLES)
+
+/* A node of the trie as it grows; 0 means "none" in links. */
 struct node {
 	uint32_t child;		/* first of its children */
 	uint32_t sibling;	/* next child of the same parent */
 	uint32_t output;	/* first of its outputs, counted from 1 */
-	char byte;
+	unsigned char symbol;
 };
 
 /*
  * A node, with the nodes behind it that have nothing beside them: first its
- * tail must follow. The children of each stand side by side, as do the bytes
- * that lead to them and the bits that each sets.
+ * tail must follow. The children of each stand side by side, in the order of
+ * the symbols that lead to them. So do the bits that it sets, and the symbols
+ * of its tail, up to those of the next state.
  */
 struct state {
 	uint32_t child, bit, tail;	/* the first of each */
-	uint32_t bits;
-	unsigned char children;		/* bytes of ASCII: 128 at most */
-	unsigned char tail_len;
+	uint32_t symbols;	/* a bit for each that leads to a child */
 };
 
 /* A bit that a literal sets. */
@@ -44,13 +54,11 @@ struct prefilter {
 	size_t nnodes, node_capacity;
 	struct output *outputs;
 	size_t noutputs, output_capacity;
+	uint32_t *roots;	/* until then, too: the node of each triple */
+	uint16_t *starts;	/* the state of each triple; 0: none */
 	struct state *states;
-	char *bytes;		/* of each state: what leads to it */
-	char *tails;
+	unsigned char *tails;
 	uint32_t *bits;
-	unsigned char class[256];	/* of the bytes that begin literals */
-	size_t classes;
-	uint32_t *pairs;	/* of two classes: the state of such bytes */
 };
 
 struct prefilter *
@@ -69,8 +77,9 @@ prefilter_new(size_t n)
 	prefilter->nodes = calloc(prefilter->node_capacity,
 	    sizeof(*prefilter->nodes));
 	prefilter->nnodes = 1;
+	prefilter->roots = calloc(TRIPLES, sizeof(*prefilter->roots));
 	if (prefilter->always == NULL || prefilter->eight_bit == NULL ||
-	    prefilter->nodes == NULL) {
+	    prefilter->nodes == NULL || prefilter->roots == NULL) {
 		prefilter_free(prefilter);
 		return NULL;
 	}
@@ -86,11 +95,11 @@ prefilter_free(struct prefilter *prefilter)
 	free(prefilter->eight_bit);
 	free(prefilter->nodes);
 	free(prefilter->outputs);
+	free(prefilter->roots);
+	free(prefilter->starts);
 	free(prefilter->states);
-	free(prefilter->bytes);
 	free(prefilter->tails);
 	free(prefilter->bits);
-	free(prefilter->pairs);
 	free(prefilter);
 }
 
@@ -123,34 +132,56 @@ make_room(void **array, size_t n, size_t *capacity, size_t size)
 	return true;
 }
 
+/* Adds a node in front of the one in link; returns it, 0 without memory. */
 static uint32_t
-find_child(const struct prefilter *prefilter, uint32_t node, char byte)
+add_node(struct prefilter *prefilter, uint32_t sibling, unsigned char symbol)
 {
-	uint32_t child = prefilter->nodes[node].child;
-
-	while (child != 0 && prefilter->nodes[child].byte != byte)
-		child = prefilter->nodes[child].sibling;
-	return child;
-}
-
-/* Returns the child of node for byte, made if need be; 0 without memory. */
-static uint32_t
-make_child(struct prefilter *prefilter, uint32_t node, char byte)
-{
-	uint32_t child = find_child(prefilter, node, byte);
 	void *nodes = prefilter->nodes;
 
-	if (child != 0)
-		return child;
 	if (!make_room(&nodes, prefilter->nnodes, &prefilter->node_capacity,
 	    sizeof(*prefilter->nodes)))
 		return 0;
 	prefilter->nodes = nodes;
-	child = (uint32_t)prefilter->nnodes++;
-	prefilter->nodes[child] = (struct node){ .byte = byte,
-	    .sibling = prefilter->nodes[node].child };
-	prefilter->nodes[node].child = child;
-	return child;
+	prefilter->nodes[prefilter->nnodes] = (struct node){
+	    .symbol = symbol, .sibling = sibling };
+	return (uint32_t)prefilter->nnodes++;
+}
+
+/* Returns the child of node for symbol, made if need be; 0 without memory. */
+static uint32_t
+make_child(struct prefilter *prefilter, uint32_t node, unsigned char symbol)
+{
+	uint32_t before = 0, child = prefilter->nodes[node].child, made;
+
+	while (child != 0 && prefilter->nodes[child].symbol < symbol) {
+		before = child;
+		child = prefilter->nodes[child].sibling;
+	}
+	if (child != 0 && prefilter->nodes[child].symbol == symbol)
+		return child;
+	made = add_node(prefilter, child, symbol);
+	if (before != 0)
+		prefilter->nodes[before].sibling = made;
+	else
+		prefilter->nodes[node].child = made;
+	return made;
+}
+
+/* Returns the node that a literal ends at; 0 without memory. */
+static uint32_t
+make_path(struct prefilter *prefilter, const struct prefilter_literal *literal)
+{
+	size_t triple = 0;
+	uint32_t node;
+
+	for (size_t i = 0; i < TRIPLE; i++)
+		triple = TRIPLE_NEXT(triple, literal->bytes[i]);
+	if (prefilter->roots[triple] == 0)
+		prefilter->roots[triple] = add_node(prefilter, 0, 0);
+	node = prefilter->roots[triple];
+	for (size_t i = TRIPLE; i < literal->len && node != 0; i++)
+		node = make_child(prefilter, node, SYMBOL(literal->bytes[i]));
+	return node;
 }
 
 static bool
@@ -158,18 +189,14 @@ add_literal(struct prefilter *prefilter, size_t bit,
     const struct prefilter_literal *literal)
 {
 	void *outputs = prefilter->outputs;
-	uint32_t node = 0;
+	uint32_t node;
 
 	if (literal->bytes[0] == (char)0x80) {
 		set_bit(prefilter->eight_bit, bit);
 		return true;
 	}
-	for (size_t i = 0; i < literal->len; i++) {
-		node = make_child(prefilter, node, literal->bytes[i]);
-		if (node == 0)
-			return false;
-	}
-	if (!make_room(&outputs, prefilter->noutputs,
+	node = make_path(prefilter, literal);
+	if (node == 0 || !make_room(&outputs, prefilter->noutputs,
 	    &prefilter->output_capacity, sizeof(*prefilter->outputs)))
 		return false;
 	prefilter->outputs = outputs;
@@ -197,35 +224,25 @@ prefilter_add(struct prefilter *prefilter, size_t number, const char *pattern)
 	return true;
 }
 
-/* Moves the bits of a node to those of its state. */
-static void
-take_bits(struct prefilter *prefilter, struct state *state, uint32_t output,
-    uint32_t *n)
-{
-	state->bit = *n;
-	while (output != 0) {
-		prefilter->bits[(*n)++] = prefilter->outputs[output - 1].bit;
-		output = prefilter->outputs[output - 1].next;
-	}
-	state->bits = *n - state->bit;
-}
-
-/* Moves what must follow a node to the tail of its state; returns where that
- * ends. */
+/* Moves what must follow a node to the tails; returns where that ends. */
 static uint32_t
-take_tail(struct prefilter *prefilter, struct state *state, uint32_t node,
-    uint32_t *n)
+take_tail(struct prefilter *prefilter, uint32_t node, uint32_t *n)
 {
 	const struct node *nodes = prefilter->nodes;
 
-	state->tail = *n;
 	while (nodes[node].output == 0 &&
 	    nodes[nodes[node].child].sibling == 0) {
 		node = nodes[node].child;
-		prefilter->tails[(*n)++] = nodes[node].byte;
+		prefilter->tails[(*n)++] = nodes[node].symbol;
 	}
-	state->tail_len = (unsigned char)(*n - state->tail);
 	return node;
+}
+
+static void
+take_bits(struct prefilter *prefilter, uint32_t output, uint32_t *n)
+{
+	for (; output != 0; output = prefilter->outputs[output - 1].next)
+		prefilter->bits[(*n)++] = prefilter->outputs[output - 1].bit;
 }
 
 /* Numbers the nodes level by level; order gets the node of each state. */
@@ -233,84 +250,28 @@ static void
 make_states(struct prefilter *prefilter, uint32_t *order)
 {
 	const struct node *nodes = prefilter->nodes;
-	struct state *states = prefilter->states;
-	uint32_t n = 1, bits = 0, tails = 0;
+	uint32_t n = 1, bits = 0, tails = 0, i;
 
-	order[0] = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		struct state *state = &states[i];
-		uint32_t node = order[i];
+	for (i = 0; i < TRIPLES; i++) {
+		if (prefilter->roots[i] == 0)
+			continue;
+		order[n] = prefilter->roots[i];
+		prefilter->starts[i] = (uint16_t)n++;
+	}
+	for (i = 1; i < n; i++) {
+		struct state *state = &prefilter->states[i];
+		uint32_t node;
 
-		/* The table of pairs needs the first two levels. */
-		if (i > 0 && i >= states[0].child + states[0].children)
-			node = take_tail(prefilter, state, node, &tails);
-		take_bits(prefilter, state, nodes[node].output, &bits);
-		state->child = n;
+		*state = (struct state){ n, bits, tails, 0 };
+		node = take_tail(prefilter, order[i], &tails);
+		take_bits(prefilter, nodes[node].output, &bits);
 		for (uint32_t c = nodes[node].child; c != 0;
 		    c = nodes[c].sibling) {
-			prefilter->bytes[n] = nodes[c].byte;
+			state->symbols |= (uint32_t)1 << nodes[c].symbol;
 			order[n++] = c;
-			state->children++;
 		}
 	}
-}
-
-/* Returns the child of state for byte; 0: it has none. */
-static uint32_t
-next_state(const struct prefilter *prefilter, const struct state *state,
-    char byte)
-{
-	const char *bytes = prefilter->bytes + state->child;
-
-	for (uint32_t i = 0; i < state->children; i++)
-		if (bytes[i] == byte)
-			return state->child + i;
-	return 0;
-}
-
-static void
-classify(struct prefilter *prefilter, const struct state *state)
-{
-	for (uint32_t i = 0; i < state->children; i++) {
-		unsigned char byte = (unsigned char)prefilter->bytes[
-		    state->child + i];
-
-		if (prefilter->class[byte] == 0)
-			prefilter->class[byte] =
-			    (unsigned char)prefilter->classes++;
-	}
-}
-
-/* The place of the state that two bytes lead to; 0: none. */
-static uint32_t *
-pair(const struct prefilter *prefilter, char first, char second)
-{
-	return &prefilter->pairs[prefilter->class[(unsigned char)first] *
-	    prefilter->classes + prefilter->class[(unsigned char)second]];
-}
-
-/* Most bytes of a text end at the first or second step: a table has those. */
-static bool
-make_pairs(struct prefilter *prefilter)
-{
-	const struct state *states = prefilter->states;
-	const char *bytes = prefilter->bytes;
-	uint32_t first = states[0].child, seconds = first + states[0].children;
-
-	prefilter->classes = 1;		/* 0: no literal begins so */
-	for (uint32_t i = 0; i < seconds; i++)
-		classify(prefilter, &states[i]);
-	prefilter->pairs = calloc(prefilter->classes * prefilter->classes,
-	    sizeof(*prefilter->pairs));
-	if (prefilter->pairs == NULL)
-		return false;
-	for (uint32_t i = first; i < seconds; i++)
-		for (uint32_t k = 0; k < states[i].children; k++)
-			*pair(prefilter, bytes[i], bytes[states[i].child + k]) =
-			    states[i].child + k;
-	for (int c = 'a'; c <= 'z'; c++)
-		prefilter->class[c ^ ('a' ^ 'A')] = prefilter->class[c];
-	return true;
+	prefilter->states[i] = (struct state){ n, bits, tails, 0 };
 }
 
 bool
@@ -320,60 +281,55 @@ prefilter_finish(struct prefilter *prefilter)
 	uint32_t *order = calloc(n, sizeof(*order));
 	bool ok;
 
-	prefilter->states = calloc(n, sizeof(*prefilter->states));
-	prefilter->bytes = calloc(n, 1);
+	prefilter->starts = calloc(TRIPLES, sizeof(*prefilter->starts));
+	prefilter->states = calloc(n + 1, sizeof(*prefilter->states));
 	prefilter->tails = calloc(n, 1);
 	prefilter->bits = calloc(prefilter->noutputs + 1,
 	    sizeof(*prefilter->bits));
-	ok = order != NULL && prefilter->states != NULL &&
-	    prefilter->bytes != NULL && prefilter->tails != NULL &&
+	ok = order != NULL && prefilter->starts != NULL &&
+	    prefilter->states != NULL && prefilter->tails != NULL &&
 	    prefilter->bits != NULL;
-	if (ok) {
+	if (ok)
 		make_states(prefilter, order);
-		ok = make_pairs(prefilter);
-	}
 	free(order);
 	free(prefilter->nodes);
 	free(prefilter->outputs);
+	free(prefilter->roots);
 	prefilter->nodes = NULL;
 	prefilter->outputs = NULL;
+	prefilter->roots = NULL;
 	return ok;
 }
 
-/* Does text begin with the tail of a state? */
-static bool
-begins_with_tail(const struct prefilter *prefilter, const struct state *state,
-    struct span text)
+/* Returns the child of state for a symbol; 0: it has none. */
+static uint32_t
+next_state(const struct state *state, unsigned symbol)
 {
-	const char *tail = prefilter->tails + state->tail;
-	size_t i = 0;
+	uint32_t bit = (uint32_t)1 << symbol;
 
-	if (text.len < state->tail_len)
-		return false;
-	while (i < state->tail_len && ascii_lower(text.p[i]) == tail[i])
-		i++;
-	return i == state->tail_len;
+	return (state->symbols & bit) == 0 ? 0 : state->child +
+	    (uint32_t)__builtin_popcount(state->symbols & (bit - 1));
 }
 
-/* Sets the bits of each literal that text begins with. */
+/* Sets the bits of each literal that goes on from state at with text. */
 static void
-search_here(const struct prefilter *prefilter, struct span text,
+search_here(const struct prefilter *prefilter, uint32_t at, struct span text,
     uint64_t *words)
 {
-	uint32_t at = *pair(prefilter, text.p[0], text.p[1]);
-
-	text = span_from(text, 2);
 	while (at != 0) {
 		const struct state *state = &prefilter->states[at];
 
-		if (!begins_with_tail(prefilter, state, text))
-			return;
-		for (uint32_t i = 0; i < state->bits; i++)
-			set_bit(words, prefilter->bits[state->bit + i]);
-		text = span_from(text, state->tail_len);
+		for (uint32_t i = state->tail; i < state[1].tail; i++) {
+			if (text.len == 0 ||
+			    SYMBOL(text.p[0]) != prefilter->tails[i])
+				return;
+			text = span_from(text, 1);
+		}
+		for (uint32_t i = state->bit; i < state[1].bit; i++)
+			set_bit(words, prefilter->bits[i]);
 		if (text.len == 0)
 			return;
-		at = next_state(prefilter, state, ascii_lower(text.p[0]));
+		at = next_state(state, SYMBOL(text.p[0]));
 		text = span_from(text, 1);
 	}
 }
@@ -382,13 +338,16 @@ void
 prefilter_search(const struct prefilter *prefilter, struct span text,
     uint64_t *words)
 {
-	size_t n = prefilter_words(prefilter);
-	bool eight_bit = text.len > 0 && ascii_is_8bit(text.p[text.len - 1]);
+	size_t n = prefilter_words(prefilter), triple = 0;
+	bool eight_bit = false;
 
 	memcpy(words, prefilter->always, 2 * n * sizeof(*words));
-	for (; text.len >= 2; text = span_from(text, 1)) {
-		eight_bit = eight_bit || ascii_is_8bit(text.p[0]);
-		search_here(prefilter, text, words);
+	for (size_t i = 0; i < text.len; i++) {
+		eight_bit = eight_bit || ascii_is_8bit(text.p[i]);
+		triple = TRIPLE_NEXT(triple, text.p[i]);
+		if (i + 1 >= TRIPLE && prefilter->starts[triple] != 0)
+			search_here(prefilter, prefilter->starts[triple],
+			    span_from(text, i + 1), words);
 	}
 	for (size_t i = 0; eight_bit && i < 2 * n; i++)
 		words[i] |= prefilter->eight_bit[i];
