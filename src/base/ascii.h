@@ -46,6 +46,13 @@ ascii_is_control(char c)
 	return (unsigned char)c < 0x20 || c == 0x7f;
 }
 
+/* What can be seen: neither blanks nor controls, nor 8-bit bytes. */
+static inline bool
+ascii_is_graph(char c)
+{
+	return c > ' ' && c < 0x7f;
+}
+
 static inline bool
 ascii_is_8bit(char c)
 {

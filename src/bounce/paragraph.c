@@ -4,12 +4,22 @@
 #include "base/ascii.h"
 #include "bounce/words.h"
 
+static bool
+is_ornament(char c)
+{
+	switch (c) {
+	case '*': case '-': case '=': case '+':
+	case '_': case '|': case '#': case '~':
+		return true;
+	}
+	return ascii_is_blank(c);
+}
+
 struct span
 line_bare(struct span line)
 {
 	line = span_trim(line);
-	while (line.len > 0 && (span_find_char(SPAN("*-=+_|#~"),
-	    line.p[0]) != SPAN_NONE || ascii_is_blank(line.p[0])))
+	while (line.len > 0 && is_ornament(line.p[0]))
 		line = span_from(line, 1);
 	return line;
 }

@@ -126,12 +126,13 @@ is_clear_slip(struct span name, struct span domain, size_t dot)
 static bool
 is_likely_slip(struct span name, struct span domain)
 {
-	size_t dot = span_find_char(name, '.');
+	size_t dot;
 
-	if (dot == SPAN_NONE || dot < SHORTEST_NAME ||
-	    !is_one_slip(name, domain) || is_own_domain(name, domain))
+	if (!is_one_slip(name, domain) || is_own_domain(name, domain))
 		return false;
-	return dot > SHORT_NAME || is_clear_slip(name, domain, dot);
+	dot = span_find_char(name, '.');
+	return dot != SPAN_NONE && dot >= SHORTEST_NAME &&
+	    (dot > SHORT_NAME || is_clear_slip(name, domain, dot));
 }
 
 static struct span

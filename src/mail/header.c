@@ -7,45 +7,41 @@
 #include "base/buf.h"
 #include "mail/charset.h"
 
-/* Returns the length of the field name at the start of line, 0 if none. */
-static size_t
-field_name_length(struct span line)
+/* Splits a line at the colon behind a field name; false if there is none. */
+static bool
+split_field(struct span line, struct header *field)
 {
-	size_t end = 0;
-	size_t colon;
+	size_t end = 0, colon;
 
 	/* A delimiter may hold a colon; it never begins a field. */
 	if (line.len >= 2 && line.p[0] == '-' && line.p[1] == '-')
-		return 0;
-	while (end < line.len && !ascii_is_control(line.p[end]) &&
-	    !ascii_is_8bit(line.p[end]) && line.p[end] != ' ' &&
+		return false;
+	while (end < line.len && ascii_is_graph(line.p[end]) &&
 	    line.p[end] != ':')
 		end++;
-	if (end == 0)
-		return 0;
 	/* RFC 5322 section 4.5.8 lets blanks stand before the colon. */
 	colon = end;
 	while (colon < line.len && ascii_is_blank(line.p[colon]))
 		colon++;
-	if (colon == line.len || line.p[colon] != ':')
-		return 0;
-	return end;
+	if (end == 0 || colon == line.len || line.p[colon] != ':')
+		return false;
+	field->name = span_first(line, end);
+	field->value = span_from(line, colon + 1);
+	return true;
 }
 
 enum header_item
 header_read(struct span *rest, struct header *field)
 {
 	struct span line, next;
-	size_t name_len;
+	bool ok;
 
 	if (!span_next_line(rest, &line))
 		return HEADER_END;
 	if (line.len == 0)
 		return HEADER_EMPTY_LINE;
-	name_len = field_name_length(line);
-	field->name = span_first(line, name_len);
-	field->value = name_len == 0 ? line :
-	    span_from(line, span_find_char(line, ':') + 1);
+	*field = (struct header){ span_first(line, 0), line };
+	ok = split_field(line, field);
 	next = *rest;
 	while (next.len > 0 && ascii_is_blank(next.p[0])) {
 		span_next_line(&next, &line);
@@ -53,7 +49,7 @@ header_read(struct span *rest, struct header *field)
 		    field->value.p);
 		*rest = next;
 	}
-	return name_len == 0 ? HEADER_NO_FIELD : HEADER_FIELD;
+	return ok ? HEADER_FIELD : HEADER_NO_FIELD;
 }
 
 size_t
@@ -94,16 +90,24 @@ header_parse(struct arena *arena, struct span s, const struct limits *limits,
 	}
 }
 
+static bool
+is_name(struct span name, const char *wanted)
+{
+	for (size_t i = 0; i < name.len; i++)
+		if (wanted[i] == '\0' ||
+		    ascii_lower(name.p[i]) != ascii_lower(wanted[i]))
+			return false;
+	return wanted[name.len] == '\0';
+}
+
 const struct header *
 header_next(const struct header_list *list, const char *name,
     const struct header *previous)
 {
 	size_t i = previous == NULL ? 0 : (size_t)(previous - list->v) + 1;
-	struct span wanted = span_of(name);
 
 	for (; i < list->n; i++)
-		if (list->v[i].name.len == wanted.len &&
-		    span_equal_nocase(list->v[i].name, wanted))
+		if (is_name(list->v[i].name, name))
 			return &list->v[i];
 	return NULL;
 }

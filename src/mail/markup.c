@@ -7,10 +7,13 @@
 #include "base/buf.h"
 
 /* Elements that begin a new line of the text. */
-static const char *const blocks[] = {
-	"br", "p", "div", "tr", "li", "ul", "ol", "table", "h1", "h2", "h3",
-	"h4", "h5", "h6", "pre", "blockquote", "hr", "body", "dt",
-	"dd"
+static const struct span blocks[] = {
+	SPAN_INIT("br"), SPAN_INIT("p"), SPAN_INIT("div"), SPAN_INIT("tr"),
+	SPAN_INIT("li"), SPAN_INIT("ul"), SPAN_INIT("ol"), SPAN_INIT("table"),
+	SPAN_INIT("h1"), SPAN_INIT("h2"), SPAN_INIT("h3"), SPAN_INIT("h4"),
+	SPAN_INIT("h5"), SPAN_INIT("h6"), SPAN_INIT("pre"),
+	SPAN_INIT("blockquote"), SPAN_INIT("hr"), SPAN_INIT("body"),
+	SPAN_INIT("dt"), SPAN_INIT("dd")
 };
 
 static const struct {
@@ -78,7 +81,7 @@ static bool
 is_block(struct span name)
 {
 	for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++)
-		if (span_equal_nocase(name, span_of(blocks[i])))
+		if (span_equal_nocase(name, blocks[i]))
 			return true;
 	return false;
 }

@@ -125,13 +125,25 @@ new_part(struct parser *parser, struct part *parent)
 	return part;
 }
 
-/* Is it a token of RFC 2045 section 5.1? */
+/* The tspecials of RFC 2045 section 5.1. */
+static bool
+is_special(char c)
+{
+	switch (c) {
+	case '(': case ')': case '<': case '>': case '@':
+	case ',': case ';': case ':': case '\\': case '"':
+	case '/': case '[': case ']': case '?': case '=':
+		return true;
+	}
+	return false;
+}
+
+/* Is it a token of the same section? */
 static bool
 is_token(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if (s.p[i] <= ' ' || s.p[i] > '~' || span_find_char(
-		    SPAN("()<>@,;:\\\"/[]?="), s.p[i]) != SPAN_NONE)
+		if (!ascii_is_graph(s.p[i]) || is_special(s.p[i]))
 			return false;
 	return s.len > 0;
 }
