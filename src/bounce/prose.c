@@ -311,10 +311,3 @@ prose_read(struct prose *prose, struct report *report, struct arena *arena,
 	if (!given)
 		share_reply_before(&reader);
 }
-
-void
-prose_weigh(struct prose *prose, struct arena *arena, struct span text)
-{
-	*prose = (struct prose){ .notice = text, .action = ACTION_NONE };
-	sentences_weigh(prose, arena, text);
-}

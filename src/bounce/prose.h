@@ -39,7 +39,4 @@ void prose_read(struct prose *prose, struct report *report,
     struct arena *arena, struct span text, struct span failed,
     const struct limits *limits);
 
-/* Only says which system wrote the text and what kind of notice it is. */
-void prose_weigh(struct prose *prose, struct arena *arena, struct span text);
-
 #endif

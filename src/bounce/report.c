@@ -7,6 +7,7 @@
 #include "bounce/notice.h"
 #include "bounce/prose.h"
 #include "bounce/returned.h"
+#include "bounce/sentences.h"
 #include "bounce/sure.h"
 #include "mail/charset.h"
 #include "mail/markup.h"
@@ -59,6 +60,8 @@ first_lines(struct span text, size_t lines)
 {
 	struct span rest = text, line;
 
+	if (text.len <= lines)		/* a line has a byte at least */
+		return text;
 	while (lines-- > 0 && span_next_line(&rest, &line))
 		;
 	return span_first(text, text.len - rest.len);
@@ -110,7 +113,8 @@ is_complete(const struct report *report)
 	for (size_t i = 0; i < report->n; i++) {
 		const struct recipient *recipient = &report->recipients[i];
 
-		if (recipient->code == 0 || recipient->status.subject == 0 ||
+		if (recipient->action == ACTION_NONE || recipient->code == 0 ||
+		    recipient->status.subject == 0 ||
 		    span_find_char(recipient->address, '@') == SPAN_NONE ||
 		    (recipient->status.subject == 4 &&
 		    recipient->status.detail == 7))
@@ -175,8 +179,9 @@ read_words(const struct reading *reading, struct span text,
 	text = first_lines(text, reading->limits->lines);
 	if (report->n == 0)
 		read_fields_in_text(reading, text);
+	*prose = (struct prose){ .action = ACTION_NONE };
 	if (is_complete(report))
-		prose_weigh(prose, arena, text);
+		prose->system = sentences_system(arena, text);
 	else
 		prose_read(prose, report, arena, text, failed,
 		    reading->limits);

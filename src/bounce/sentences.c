@@ -148,3 +148,21 @@ sentences_weigh(struct prose *prose, struct arena *arena, struct span text)
 			take_sentence(prose, &sentences[i * 64 +
 			    (size_t)__builtin_ctzll(bits)]);
 }
+
+/* Most systems give themselves away at once: the rest is not read then. */
+#define PIECE 256
+#define PIECE_OVERLAP 128
+
+const char *
+sentences_system(struct arena *arena, struct span text)
+{
+	struct prose prose = { .action = ACTION_NONE };
+
+	text = span_first(text, SENTENCES_TEXT);
+	while (text.len > 0 && prose.system == NULL) {
+		sentences_weigh(&prose, arena, span_first(text, PIECE +
+		    PIECE_OVERLAP));
+		text = span_from(text, PIECE);
+	}
+	return prose.system;
+}

@@ -29,4 +29,7 @@ struct span sentence_fold(struct arena *arena, struct span text);
 void sentences_weigh(struct prose *prose, struct arena *arena,
     struct span text);
 
+/* Returns the system that the first such sentence tells; NULL if none does. */
+const char *sentences_system(struct arena *arena, struct span text);
+
 #endif
