@@ -8,7 +8,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 
 #include "app/settings.h"
 #include "base/span.h"
@@ -36,10 +35,11 @@ struct settings *cli_settings(const char *path);
 char *cli_read(const char *path, size_t limit, size_t *len);
 
 /*
- * Reads a stream to its end. *error becomes 0, or why that failed; what was
- * read until then is returned all the same (NULL: nothing), for free().
+ * Reads a descriptor to its end. *error becomes 0, or why that failed; what
+ * was read until then is returned all the same (NULL: nothing), for free().
  */
-char *cli_read_stream(FILE *file, size_t limit, size_t *len, int *error);
+char *cli_read_descriptor(int descriptor, size_t limit, size_t *len,
+    int *error);
 
 /* Prints how a command is called, to standard error; returns EXIT_USAGE. */
 int cli_usage(const char *command);

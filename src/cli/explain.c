@@ -90,14 +90,16 @@ static void
 print_json(struct explained *e)
 {
 	char status[STATUS_TEXT];
-	yajl_gen json = json_begin();
+	yajl_gen json = json_new();
 
+	json_begin(json);
 	json_span(json, "reply", e->recipient.reply);
 	json_number(json, "code", e->recipient.code);
 	json_string(json, "status", status_text(e->recipient.status, status));
 	json_finding(json, &e->finding);
 	json_span(json, "text", text_render(e->arena, &e->explanation));
 	json_print(json);
+	yajl_gen_free(json);
 }
 
 static void

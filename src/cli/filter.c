@@ -31,15 +31,19 @@ write_piece(void *context, struct span piece)
 	return fwrite(piece.p, 1, piece.len, context) == piece.len;
 }
 
-/* Copies the rest of standard input, for when there is no memory to hold it. */
-static void
+/* Copies the rest of standard input, for when there is no memory to hold it;
+ * false if it cannot be read. */
+static bool
 copy_rest(void)
 {
 	char bytes[16384];
-	size_t n;
+	ssize_t n;
 
-	while ((n = fread(bytes, 1, sizeof(bytes), stdin)) > 0)
-		fwrite(bytes, 1, n, stdout);
+	while ((n = read(STDIN_FILENO, bytes, sizeof(bytes))) > 0 ||
+	    (n < 0 && errno == EINTR))
+		if (n > 0)
+			fwrite(bytes, 1, (size_t)n, stdout);
+	return n == 0;
 }
 
 /* Who gets the mail, if the caller did not say: the fields of delivery. */
@@ -193,7 +197,8 @@ command_filter(int argc, char **argv)
 
 	if (!understood)
 		cli_usage("filter");
-	bytes = cli_read_stream(stdin, SIZE_MAX / 8, &len, &error);
+	bytes = cli_read_descriptor(STDIN_FILENO, SIZE_MAX / 8, &len,
+	    &error);
 	if (error != 0)
 		cli_tell_fault(NULL, "standard input", 0, strerror(error));
 	else
@@ -201,10 +206,8 @@ command_filter(int argc, char **argv)
 		    (struct span){ bytes, len });
 	if (!ok && len > 0)
 		fwrite(bytes, 1, len, stdout);
-	if (error != 0 && !ferror(stdin))
-		copy_rest();
-	/* Only the caller has the whole mail now. */
-	lost = ferror(stdin) != 0;
+	/* If that fails, only the caller has the whole mail. */
+	lost = error != 0 && !copy_rest();
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		cli_tell_fault(NULL, "standard output", 0, strerror(errno));
 		lost = true;

@@ -34,15 +34,19 @@ release(void *context, void *p)
 }
 
 yajl_gen
-json_begin(void)
+json_new(void)
 {
 	static const yajl_alloc_funcs functions = {
 		allocate, need_memory, release, NULL
 	};
-	yajl_gen json = yajl_gen_alloc(&functions);
 
+	return yajl_gen_alloc(&functions);
+}
+
+void
+json_begin(yajl_gen json)
+{
 	yajl_gen_map_open(json);
-	return json;
 }
 
 static void
@@ -113,5 +117,6 @@ json_print(yajl_gen json)
 		fwrite(bytes, 1, len, stdout);
 		putchar('\n');
 	}
-	yajl_gen_free(json);
+	yajl_gen_clear(json);
+	yajl_gen_reset(json, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the commands that print JSON share: one object, written from its first
- * key to its last and printed on a line of its own. Without memory the
+ * What the commands that print JSON share: objects, written from the first
+ * key to the last and printed on a line of their own each. Without memory the
  * process ends with a message.
  */
 #ifndef CLI_JSON_H
@@ -12,8 +12,12 @@
 #include "base/span.h"
 #include "cause/cause.h"
 
-/* Begins the object. */
-yajl_gen json_begin(void);
+/* Returns a generator for any number of objects, one behind the other; freed
+ * with yajl_gen_free(). */
+yajl_gen json_new(void);
+
+/* Begins an object. */
+void json_begin(yajl_gen json);
 
 /* Writes a key alone; what comes next is its value. */
 void json_key(yajl_gen json, const char *key);
@@ -29,7 +33,7 @@ void json_number(yajl_gen json, const char *key, int value);
 /* Writes cause, decided_by, rule, fix and params. */
 void json_finding(yajl_gen json, const struct finding *finding);
 
-/* Ends the object, prints it and frees it. */
+/* Ends the object and prints it. */
 void json_print(yajl_gen json);
 
 #endif

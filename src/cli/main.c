@@ -3,9 +3,11 @@
  * whybounce - read, explain and annotate bounces; see whybounce(1).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/version.h"
 #include "cli/cli.h"
@@ -51,45 +53,49 @@ cli_settings(const char *path)
 }
 
 char *
-cli_read_stream(FILE *file, size_t limit, size_t *len, int *error)
+cli_read_descriptor(int descriptor, size_t limit, size_t *len, int *error)
 {
 	size_t capacity = 65536;
 	char *bytes = NULL, *more;
+	ssize_t n = 1;
 
 	*len = 0;
 	*error = 0;
-	do {
-		capacity += capacity / 2;
-		more = realloc(bytes, capacity);
-		if (more == NULL) {
-			*error = ENOMEM;
-			break;
+	while (*error == 0 && n != 0) {
+		if (bytes == NULL || *len == capacity) {
+			capacity += capacity / 2;
+			more = realloc(bytes, capacity);
+			if (more == NULL) {
+				*error = ENOMEM;
+				break;
+			}
+			bytes = more;
 		}
-		bytes = more;
-		*len += fread(bytes + *len, 1, capacity - *len, file);
-		if (ferror(file))
-			*error = errno != 0 ? errno : EIO;
-		else if (*len > limit)
+		n = read(descriptor, bytes + *len, capacity - *len);
+		if (n > 0)
+			*len += (size_t)n;
+		else if (n < 0 && errno != EINTR)
+			*error = errno;
+		if (*len > limit)
 			*error = EFBIG;
-	} while (*error == 0 && !feof(file));
+	}
 	return bytes;
 }
 
 char *
 cli_read(const char *path, size_t limit, size_t *len)
 {
-	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+	bool given = strcmp(path, "-") == 0;
+	int descriptor = given ? STDIN_FILENO : open(path, O_RDONLY);
 	char *bytes;
 	int error;
 
 	*len = 0;
-	if (file == NULL)
+	if (descriptor < 0)
 		return NULL;
-	if (file != stdin)	/* it is read in one piece */
-		setvbuf(file, NULL, _IONBF, 0);
-	bytes = cli_read_stream(file, limit, len, &error);
-	if (file != stdin)
-		fclose(file);
+	bytes = cli_read_descriptor(descriptor, limit, len, &error);
+	if (!given)
+		close(descriptor);
 	if (error == 0)
 		return bytes;
 	free(bytes);

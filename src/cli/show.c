@@ -27,6 +27,7 @@ struct shown {
 	struct arena *arena;
 	struct message message;
 	struct annotation annotation;
+	yajl_gen json;		/* where it is to be printed as such */
 };
 
 static void
@@ -82,8 +83,9 @@ static void
 print_json(const struct shown *shown)
 {
 	const struct report *report = &shown->annotation.report;
-	yajl_gen json = json_begin();
+	yajl_gen json = shown->json;
 
+	json_begin(json);
 	json_span(json, "file", charset_to_utf8(shown->arena, SPAN_ABSENT,
 	    span_of(shown->file), NULL));
 	json_key(json, "bounce");
@@ -169,11 +171,12 @@ print_text(const struct shown *shown)
 /* Reads one message and prints it; false after telling what went wrong. */
 static bool
 show_file(const struct settings *settings, const char *file,
-    void (*print)(const struct shown *shown))
+    yajl_gen json)
 {
 	const struct annotator *annotator = &settings->annotator;
 	struct delivery delivery = { .trusted = true };
-	struct shown shown = { .file = file, .annotator = annotator };
+	struct shown shown = { .file = file, .annotator = annotator,
+	    .json = json };
 	struct arena arena;
 	size_t len;
 	char *bytes = cli_read(file, annotator->limits.message, &len);
@@ -189,8 +192,10 @@ show_file(const struct settings *settings, const char *file,
 	    (struct span){ bytes, len }, &annotator->limits) &&
 	    annotate_read(&shown.annotation, annotator, &shown.message,
 	    &delivery);
-	if (ok)
-		print(&shown);
+	if (ok && json != NULL)
+		print_json(&shown);
+	else if (ok)
+		print_text(&shown);
 	else
 		cli_tell_fault(NULL, file, 0, strerror(ENOMEM));
 	arena_release(&arena);
@@ -204,18 +209,19 @@ show_file(const struct settings *settings, const char *file,
 int
 command_show(int argc, char **argv)
 {
-	void (*print)(const struct shown *shown) = print_text;
 	static char dash[] = "-";
 	static char *standard_input[] = { dash, NULL };
 	char **files = standard_input;
 	const char *path = NULL;
 	struct charset_converters *converters = NULL;
 	struct settings *settings;
+	yajl_gen json = NULL;
+	bool as_json = false;
 	int result = EXIT_SUCCESS, i = 1;
 
 	for (; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
 		if (strcmp(argv[i], "--json") == 0)
-			print = print_json;
+			as_json = true;
 		else if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
 			path = argv[++i];
 		else if (strcmp(argv[i], "--") == 0) {
@@ -231,9 +237,13 @@ command_show(int argc, char **argv)
 		files = argv + i;
 	if (argc - i >= MANY_MAILS)
 		converters = charset_hold();
+	if (as_json)
+		json = json_new();
 	for (; *files != NULL; files++)
-		if (!show_file(settings, *files, print))
+		if (!show_file(settings, *files, json))
 			result = EXIT_FAILURE;
+	if (as_json)
+		yajl_gen_free(json);
 	charset_release(converters);
 	settings_free(settings);
 	return result;
