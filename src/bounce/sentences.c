@@ -149,20 +149,17 @@ sentences_weigh(struct prose *prose, struct arena *arena, struct span text)
 			    (size_t)__builtin_ctzll(bits)]);
 }
 
-/* Most systems give themselves away at once: the rest is not read then. */
-#define PIECE 256
-#define PIECE_OVERLAP 128
+/* Most systems give themselves away in the first lines, all of them early. */
+#define FIRST_LINES 300
+#define EARLY 4000
 
 const char *
 sentences_system(struct arena *arena, struct span text)
 {
 	struct prose prose = { .action = ACTION_NONE };
 
-	text = span_first(text, SENTENCES_TEXT);
-	while (text.len > 0 && prose.system == NULL) {
-		sentences_weigh(&prose, arena, span_first(text, PIECE +
-		    PIECE_OVERLAP));
-		text = span_from(text, PIECE);
-	}
+	sentences_weigh(&prose, arena, span_first(text, FIRST_LINES));
+	if (prose.system == NULL && text.len > FIRST_LINES)
+		sentences_weigh(&prose, arena, span_first(text, EARLY));
 	return prose.system;
 }

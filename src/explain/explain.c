@@ -540,12 +540,12 @@ explain(struct explanation *explanation, struct arena *arena,
 		    options->spell_at },
 		.options = options, .report = report, .findings = findings
 	};
+	size_t most = EXPLANATION_GROUPS + ACTION_EXPANDED + 1;
 	bool *done = arena_alloc(arena, report->n * sizeof(*done));
 
 	*explanation = (struct explanation){ .language = options->language };
-	explanation->groups = arena_alloc(arena,
-	    (EXPLANATION_GROUPS + ACTION_EXPANDED + 1) *
-	    sizeof(*explanation->groups));
+	explanation->groups = arena_alloc(arena, (report->n < most ?
+	    report->n : most) * sizeof(*explanation->groups));
 	if (done == NULL || explanation->groups == NULL)
 		return false;
 	for (size_t i = 0; i < report->n; i++) {

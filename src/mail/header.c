@@ -90,24 +90,16 @@ header_parse(struct arena *arena, struct span s, const struct limits *limits,
 	}
 }
 
-static bool
-is_name(struct span name, const char *wanted)
-{
-	for (size_t i = 0; i < name.len; i++)
-		if (wanted[i] == '\0' ||
-		    ascii_lower(name.p[i]) != ascii_lower(wanted[i]))
-			return false;
-	return wanted[name.len] == '\0';
-}
-
 const struct header *
 header_next(const struct header_list *list, const char *name,
     const struct header *previous)
 {
 	size_t i = previous == NULL ? 0 : (size_t)(previous - list->v) + 1;
+	struct span wanted = span_of(name);
 
 	for (; i < list->n; i++)
-		if (is_name(list->v[i].name, name))
+		if (list->v[i].name.len == wanted.len &&
+		    span_equal_nocase(list->v[i].name, wanted))
 			return &list->v[i];
 	return NULL;
 }
