@@ -11,7 +11,8 @@
 #include <string.h>
 
 #include "app/book.h"
-#include "base/ascii.h"
+#include "cause/ruleset.h"
+#include "explain/catalog.h"
 
 static void
 tell(void *context, const char *file, unsigned line, const char *what)
@@ -126,8 +127,80 @@ put_book(const struct book *book)
 		fputs(" },\n", stdout);
 	}
 	printf("};\n\nconst struct rule_book default_book = {\n"
-	    "\tcauses, %zu, rules, %zu, blocklists, %zu\n};\n\n",
+	    "\tcauses, %zu, rules, %zu, blocklists, %zu, &rule_index\n};\n\n",
 	    book->ncauses, book->rules.nrules, book->rules.nblocklists);
+}
+
+/* Writes element i of an array whose numbers fill lines. */
+static void
+put_number(size_t i, unsigned long long number)
+{
+	printf(i % 12 == 0 ? "\n\t%lluU," : " %lluU,", number);
+}
+
+static void
+put_prefilter(const struct prefilter *prefilter)
+{
+	puts("static const uint64_t always[] = {");
+	for (size_t i = 0; i < 2 * prefilter->words; i++)
+		put_number(i, prefilter->always[i]);
+	puts("\n};\n\nstatic const uint64_t eight_bit[] = {");
+	for (size_t i = 0; i < 2 * prefilter->words; i++)
+		put_number(i, prefilter->eight_bit[i]);
+	puts("\n};\n\nstatic const uint16_t starts[] = {");
+	for (size_t i = 0; i < PREFILTER_TRIPLES; i++)
+		put_number(i, prefilter->starts[i]);
+	puts("\n};\n\nstatic const struct prefilter_state states[] = {");
+	for (size_t i = 0; i <= prefilter->nstates; i++)
+		printf("\t{ %u, %u, %u, %#x },\n",
+		    (unsigned)prefilter->states[i].child,
+		    (unsigned)prefilter->states[i].bit,
+		    (unsigned)prefilter->states[i].tail,
+		    (unsigned)prefilter->states[i].symbols);
+	puts("};\n\nstatic const unsigned char tails[] = {");
+	for (size_t i = 0; i < prefilter->ntails; i++)
+		put_number(i, prefilter->tails[i]);
+	puts("\n};\n\nstatic const uint32_t bits[] = {");
+	for (size_t i = 0; i < prefilter->nbits; i++)
+		put_number(i, prefilter->bits[i]);
+	printf("\n};\n\nstatic const struct prefilter prefilter = {\n"
+	    "\t%zu, %zu, %zu, %zu,\n\talways, eight_bit, starts, states, "
+	    "tails, bits\n};\n\n", prefilter->words, prefilter->nstates,
+	    prefilter->ntails, prefilter->nbits);
+}
+
+static void
+fault_in_rule(void *context, const struct rule *rule, const char *what)
+{
+	bool *faulty = context;
+
+	*faulty = true;
+	tell(NULL, rule->file, rule->line, what);
+}
+
+/* What is made of the patterns, so that no program need make it again. */
+static bool
+put_index(const struct book *book)
+{
+	bool faulty = false;
+	struct ruleset *set = ruleset_new(&book->rules, book->causes,
+	    book->ncauses, true, fault_in_rule, &faulty);
+
+	if (set != NULL && !faulty) {
+		put_prefilter(set->index->prefilter);
+		puts("static const struct alternative alternatives[] = {");
+		for (size_t i = 0; i < set->index->n; i++) {
+			fputs("\t{ ", stdout);
+			put_string(set->index->alternatives[i].pattern);
+			printf(", %u },\n",
+			    (unsigned)set->index->alternatives[i].rule);
+		}
+		printf("};\n\nstatic const struct rule_index rule_index = {\n"
+		    "\talternatives, %zu, &prefilter\n};\n\n",
+		    set->index->n);
+	}
+	ruleset_free(set);
+	return set != NULL && !faulty;
 }
 
 /* One domain a line; what follows a '#' is a comment. */
@@ -159,19 +232,29 @@ put_domains(const char *path)
 static size_t
 put_catalog(const char *path, int number)
 {
+	static char bytes[1 << 20];
 	FILE *file = fopen(path, "rb");
-	size_t len = 0;
-	int c;
+	struct catalog catalog;
+	const char *wrong;
+	size_t len;
 
 	if (file == NULL) {
 		perror(path);
 		return 0;
 	}
-	printf("static const unsigned char catalog_%d[] = {", number);
-	for (; (c = getc(file)) != EOF; len++)
-		printf(len % 20 == 0 ? "\n\t%d," : "%d,", c);
-	puts("\n};\n");
+	len = fread(bytes, 1, sizeof(bytes), file);
 	fclose(file);
+	wrong = len == sizeof(bytes) ? "it is too long" :
+	    catalog_open(&catalog, (struct span){ bytes, len }, true);
+	if (wrong != NULL) {
+		tell(NULL, path, 0, wrong);
+		return 0;
+	}
+	printf("static const unsigned char catalog_%d[] = {", number);
+	for (size_t i = 0; i < len; i++)
+		printf(i % 20 == 0 ? "\n\t%d," : "%d,",
+		    (unsigned char)bytes[i]);
+	puts("\n};\n");
 	return len;
 }
 
@@ -214,7 +297,9 @@ main(int argc, char **argv)
 	ok = book_read_causes(&book, argv[1], &faults) &&
 	    book_read_rules(&book, argv[2], NULL, &faults);
 	puts("/* Made by mkdefaults from conf/; do not edit. */\n"
-	    "#include \"app/defaults.h\"\n");
+	    "#include \"app/defaults.h\"\n"
+	    "#include \"cause/prefilter.h\"\n");
+	ok = ok && put_index(&book);
 	if (ok)
 		put_book(&book);
 	ok = ok && put_domains(argv[3]) && put_languages(argc - 4, argv + 4) &&

@@ -353,7 +353,7 @@ add_language(struct making *making, const char *tag, struct span bytes,
 	struct catalog catalog;
 	const char *wrong;
 
-	wrong = catalog_open(&catalog, bytes);
+	wrong = catalog_open(&catalog, bytes, own);
 	if (wrong != NULL) {
 		fault_tell(making->faults, file, 0, "%s", wrong);
 		return;

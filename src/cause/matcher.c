@@ -155,15 +155,16 @@ text_of(const struct evidence *evidence)
 /* Tries one alternative on a text that is known to be UTF-8. */
 static bool
 try_alternative(struct matcher *matcher, const struct ruleset *set,
-    struct alternative *alternative, const struct evidence *evidence,
-    struct span text, struct match *match)
+    size_t alternative, const struct evidence *evidence, struct span text,
+    struct match *match)
 {
+	size_t rule = set->index->alternatives[alternative].rule;
 	const pcre2_code *code;
 
-	if (!conditions_match(&set->book->rules[alternative->rule],
-	    evidence) || is_late(matcher) || !prepare(matcher))
+	if (!conditions_match(&set->book->rules[rule], evidence) ||
+	    is_late(matcher) || !prepare(matcher))
 		return false;
-	code = ruleset_code(alternative);
+	code = ruleset_code(set, alternative);
 	/* A rule in force compiles: without a code, memory ran out. */
 	if (code == NULL) {
 		matcher->arena->failed = true;
@@ -173,7 +174,7 @@ try_alternative(struct matcher *matcher, const struct ruleset *set,
 	    PCRE2_NO_UTF_CHECK, matcher->match_data,
 	    matcher->match_context) < 0)
 		return false;
-	take_rule(match, set, alternative->rule);
+	take_rule(match, set, rule);
 	collect_parameters(matcher, code, text, match);
 	return true;
 }
@@ -191,9 +192,10 @@ struct search {
 /* Tries an alternative, if it can still make a difference. */
 static void
 search_alternative(struct search *search, struct matcher *matcher,
-    const struct ruleset *set, struct alternative *alternative)
+    const struct ruleset *set, size_t alternative)
 {
-	bool aside = set->causes[alternative->rule] == search->aside;
+	bool aside = search->aside ==
+	    set->causes[set->index->alternatives[alternative].rule];
 	struct match match;
 
 	if (aside ? search->found_aside : search->found)
@@ -213,19 +215,18 @@ static void
 search_set(struct search *search, struct matcher *matcher,
     const struct ruleset *set)
 {
-	size_t words = prefilter_words(set->prefilter);
+	size_t words = set->index->prefilter->words;
 	uint64_t *candidates = arena_alloc(matcher->arena,
 	    2 * words * sizeof(*candidates));
 
 	if (candidates == NULL)
 		return;
-	prefilter_search(set->prefilter, search->text, candidates);
+	prefilter_search(set->index->prefilter, search->text, candidates);
 	for (size_t word = 0; word < words; word++)
 		for (uint64_t bits = candidates[word]; bits != 0;
 		    bits &= bits - 1)
-			search_alternative(search, matcher, set,
-			    &set->alternatives[word * 64 +
-			    (size_t)__builtin_ctzll(bits)]);
+			search_alternative(search, matcher, set, word * 64 +
+			    (size_t)__builtin_ctzll(bits));
 }
 
 bool
@@ -278,10 +279,9 @@ matcher_rule_matches(struct matcher *matcher, const struct ruleset *set,
 		return false;
 	if (rule->text == NULL)
 		return conditions_match(rule, evidence);
-	for (size_t i = 0; text.p != NULL && i < set->nalternatives; i++)
-		if (set->alternatives[i].rule == number && try_alternative(
-		    matcher, set, &set->alternatives[i], evidence, text,
-		    &match))
+	for (size_t i = 0; text.p != NULL && i < set->index->n; i++)
+		if (set->index->alternatives[i].rule == number &&
+		    try_alternative(matcher, set, i, evidence, text, &match))
 			return true;
 	return false;
 }

@@ -2,9 +2,8 @@
 /*
  * The prefilter: which patterns can match a text at all? Each pattern has one
  * or two sets of literals, and every match holds at least one literal of each
- * set; one pass over the text finds the literals that are there (a trie, tried
- * at each byte). It only narrows the candidates, the patterns themselves
- * decide.
+ * set; one pass over the text finds the literals that are there. It only
+ * narrows the candidates, the patterns themselves decide.
  */
 #ifndef CAUSE_PREFILTER_H
 #define CAUSE_PREFILTER_H
@@ -15,30 +14,60 @@
 
 #include "base/span.h"
 
-struct prefilter;
-
-/* Returns an empty prefilter for patterns numbered below n; NULL without
- * memory. Freed with prefilter_free(). */
-struct prefilter *prefilter_new(size_t n);
-void prefilter_free(struct prefilter *prefilter);
-
 /*
- * Adds a pattern in PCRE2's syntax, matched caseless: finds its literals, or
- * marks it as one that is always a candidate. Returns false without memory.
+ * Bytes as a prefilter knows them: five bits of each, so that upper and lower
+ * case are the same. What else it takes for the same costs a try of a pattern.
  */
-bool prefilter_add(struct prefilter *prefilter, size_t number,
-    const char *pattern);
+#define PREFILTER_SYMBOL(byte) ((unsigned char)(byte) & 31u)
 
-/* Makes the prefilter ready for searching, once all patterns are in. */
-bool prefilter_finish(struct prefilter *prefilter);
+/* Three symbols that follow in a text; each literal begins with such. */
+#define PREFILTER_TRIPLE 3
+#define PREFILTER_TRIPLES ((size_t)1 << 15)
 
-/* Number of 64-bit words that a set of candidates takes. */
-size_t prefilter_words(const struct prefilter *prefilter);
+/* The triple that ends with byte, behind the one that ended before it. */
+static inline size_t
+prefilter_triple(size_t triple, char byte)
+{
+	return (triple << 5 | PREFILTER_SYMBOL(byte)) % PREFILTER_TRIPLES;
+}
+
+static inline void
+prefilter_set_bit(uint64_t *words, size_t number)
+{
+	words[number / 64] |= (uint64_t)1 << number % 64;
+}
 
 /*
- * Sets the bit of each candidate for text in words, and clears the rest.
- * words has room for twice as many as a set of candidates takes; its second
- * half is scratch.
+ * A state of the search: first its tail must follow. The states that come
+ * next stand side by side, in the order of the symbols that lead to them. So
+ * do the bits that it sets, and the symbols of its tail, up to those of the
+ * state behind it.
+ */
+struct prefilter_state {
+	uint32_t child, bit, tail;	/* the first of each */
+	uint32_t symbols;	/* a bit for each that leads to a child */
+};
+
+/*
+ * What is searched with: tables that cause/trie.h makes, here or when the
+ * program is built. Bits stand in two halves of words: whether a literal of
+ * the first set of a pattern is there, and of the second. Candidates have
+ * both.
+ */
+struct prefilter {
+	size_t words;			/* of a half */
+	size_t nstates, ntails, nbits;	/* for who writes the tables down */
+	const uint64_t *always;		/* no literals: set for every text */
+	const uint64_t *eight_bit;	/* set for every text beyond ASCII */
+	const uint16_t *starts;		/* the state of each triple; 0: none */
+	const struct prefilter_state *states;	/* and one behind the last */
+	const unsigned char *tails;
+	const uint32_t *bits;
+};
+
+/*
+ * Sets the bit of each candidate for text in the first half of words, and
+ * clears the rest of it; the second half is scratch.
  */
 void prefilter_search(const struct prefilter *prefilter, struct span text,
     uint64_t *words);

@@ -7,6 +7,7 @@
 #define CAUSE_RULES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/span.h"
 
@@ -74,6 +75,25 @@ struct blocklist {
 	const char *url;		/* its look-up page */
 };
 
+struct prefilter;
+
+/* An alternative of a rule's pattern: what stands between its outer bars. */
+struct alternative {
+	const char *pattern;
+	uint32_t rule;		/* number of its rule in the book */
+};
+
+/*
+ * The patterns of a book, cut and ready to be searched: what takes time to
+ * make. The built-in book, whose rules are all in force, has it from the
+ * build.
+ */
+struct rule_index {
+	const struct alternative *alternatives;	/* in the order of rules */
+	size_t n;
+	const struct prefilter *prefilter;	/* over the alternatives */
+};
+
 /* All that one source (the built-in files, an administrator's) defines. */
 struct rule_book {
 	const struct cause *causes;
@@ -82,6 +102,7 @@ struct rule_book {
 	size_t nrules;
 	const struct blocklist *blocklists;
 	size_t nblocklists;
+	const struct rule_index *index;	/* NULL: ruleset_new() makes it */
 };
 
 /* The parameters that a pattern may capture. */

@@ -6,6 +6,7 @@
 
 #include "base/ascii.h"
 #include "bounce/words.h"
+#include "cause/trie.h"
 
 static enum rule_level
 level_of(const struct rule *rule)
@@ -35,16 +36,17 @@ compile(const char *pattern, char *error, size_t size)
 }
 
 const pcre2_code *
-ruleset_code(struct alternative *alternative)
+ruleset_code(const struct ruleset *set, size_t alternative)
 {
-	pcre2_code *code = atomic_load(&alternative->code), *none = NULL;
+	_Atomic(pcre2_code *) *place = &set->codes[alternative];
+	pcre2_code *code = atomic_load(place), *none = NULL;
 
 	if (code != NULL)
 		return code;
-	code = compile(alternative->pattern, NULL, 0);
+	code = compile(set->index->alternatives[alternative].pattern, NULL, 0);
 	if (code == NULL)
 		return NULL;
-	if (atomic_compare_exchange_strong(&alternative->code, &none, code))
+	if (atomic_compare_exchange_strong(place, &none, code))
 		return code;
 	pcre2_code_free(code);		/* another thread was faster */
 	return none;
@@ -159,11 +161,14 @@ rule_fault(const struct rule *rule, bool check, char *error, size_t size)
 	return pattern_fault(rule, error, size);
 }
 
-/* Looks the causes up and finds the rules that cannot be used. */
-static void
+/* Looks the causes up and finds the rules that cannot be used; false if there
+ * are such. */
+static bool
 find_faults(struct ruleset *set, const struct cause *causes, size_t ncauses,
     bool check, rule_fault_fn *fault, void *context)
 {
+	bool all = true;
+
 	for (size_t i = 0; i < set->book->nrules; i++) {
 		const struct rule *rule = &set->book->rules[i];
 		const struct cause *cause = cause_by_id(causes, ncauses,
@@ -173,9 +178,11 @@ find_faults(struct ruleset *set, const struct cause *causes, size_t ncauses,
 		    rule_fault(rule, check, error, sizeof(error));
 
 		set->causes[i] = what == NULL ? cause : NULL;
+		all = all && what == NULL;
 		if (what != NULL && fault != NULL)
 			fault(context, rule, what);
 	}
+	return all;
 }
 
 static bool
@@ -214,39 +221,61 @@ cut_pattern(struct ruleset *set, const char *pattern, bool check,
 
 /* Makes the alternatives of all rules in force that have a text. */
 static bool
-make_alternatives(struct ruleset *set, bool check)
+make_alternatives(struct ruleset *set, bool check, struct rule_index *index)
 {
 	size_t nrules = set->book->nrules, n = 0;
 	char **pieces = arena_alloc(&set->arena, nrules * sizeof(*pieces));
 	size_t *counts = arena_alloc(&set->arena, nrules * sizeof(*counts));
+	struct alternative *alternatives;
 
 	for (size_t i = 0; i < nrules && !set->arena.failed; i++)
 		if (set->causes[i] != NULL && set->book->rules[i].text != NULL)
 			n += counts[i] = cut_pattern(set,
 			    set->book->rules[i].text, check, &pieces[i]);
-	set->alternatives = arena_alloc(&set->arena,
-	    n * sizeof(*set->alternatives));
+	index->alternatives = alternatives = arena_alloc(&set->arena,
+	    n * sizeof(*alternatives));
 	for (size_t i = 0; i < nrules && !set->arena.failed; i++)
 		for (char *piece = pieces[i]; counts[i] > 0; counts[i]--) {
-			set->alternatives[set->nalternatives++] =
-			    (struct alternative){ .pattern = piece,
-			    .rule = (uint32_t)i };
+			alternatives[index->n++] = (struct alternative){
+			    piece, (uint32_t)i };
 			piece += strlen(piece) + 1;
 		}
 	return !set->arena.failed;
 }
 
 static bool
-make_prefilter(struct ruleset *set)
+make_prefilter(struct ruleset *set, struct rule_index *index)
 {
-	set->prefilter = prefilter_new(set->nalternatives);
-	if (set->prefilter == NULL)
-		return false;
-	for (size_t i = 0; i < set->nalternatives; i++)
-		if (!prefilter_add(set->prefilter, i,
-		    set->alternatives[i].pattern))
+	struct prefilter *prefilter = arena_alloc(&set->arena,
+	    sizeof(*prefilter));
+	struct trie *trie = trie_new(index->n);
+	bool ok = prefilter != NULL && trie != NULL;
+
+	for (size_t i = 0; ok && i < index->n; i++)
+		ok = trie_add(trie, i, index->alternatives[i].pattern);
+	ok = ok && trie_finish(trie, prefilter, &set->arena);
+	trie_free(trie);
+	index->prefilter = prefilter;
+	return ok;
+}
+
+/* Takes the index of the book, or makes one where it has none or where not
+ * all its rules are in force. */
+static bool
+find_index(struct ruleset *set, bool all, bool check)
+{
+	struct rule_index *made;
+
+	set->index = set->book->index;
+	if (!all || set->index == NULL) {
+		set->index = made = arena_alloc(&set->arena, sizeof(*made));
+		if (made == NULL || !make_alternatives(set, check, made) ||
+		    !make_prefilter(set, made))
 			return false;
-	return prefilter_finish(set->prefilter);
+	}
+	set->codes = arena_alloc(&set->arena,
+	    set->index->n * sizeof(*set->codes));
+	return set->codes != NULL;
 }
 
 /* Sorts the rules in force into levels. */
@@ -275,6 +304,7 @@ ruleset_new(const struct rule_book *book, const struct cause *causes,
     size_t ncauses, bool check, rule_fault_fn *fault, void *context)
 {
 	struct ruleset *set = calloc(1, sizeof(*set));
+	bool all;
 
 	if (set == NULL)
 		return NULL;
@@ -286,9 +316,8 @@ ruleset_new(const struct rule_book *book, const struct cause *causes,
 		ruleset_free(set);
 		return NULL;
 	}
-	find_faults(set, causes, ncauses, check, fault, context);
-	if (!make_alternatives(set, check) || !make_prefilter(set) ||
-	    !make_levels(set)) {
+	all = find_faults(set, causes, ncauses, check, fault, context);
+	if (!find_index(set, all, check) || !make_levels(set)) {
 		ruleset_free(set);
 		return NULL;
 	}
@@ -300,9 +329,8 @@ ruleset_free(struct ruleset *set)
 {
 	if (set == NULL)
 		return;
-	for (size_t i = 0; i < set->nalternatives; i++)
-		pcre2_code_free(atomic_load(&set->alternatives[i].code));
-	prefilter_free(set->prefilter);
+	for (size_t i = 0; set->codes != NULL && i < set->index->n; i++)
+		pcre2_code_free(atomic_load(&set->codes[i]));
 	arena_release(&set->arena);
 	free(set);
 }

@@ -28,20 +28,12 @@ enum rule_level {
 	RULE_LEVELS
 };
 
-/* One of the alternatives of a rule's pattern. */
-struct alternative {
-	const char *pattern;
-	uint32_t rule;			/* number of its rule in the book */
-	_Atomic(pcre2_code *) code;	/* compiled when first needed */
-};
-
 /* Only for cause/matcher.c to look into. */
 struct ruleset {
 	const struct rule_book *book;
 	const struct cause **causes;	/* of each rule, NULL: out of force */
-	struct alternative *alternatives;	/* in the order of rules */
-	size_t nalternatives;
-	struct prefilter *prefilter;	/* over the alternatives */
+	const struct rule_index *index;
+	_Atomic(pcre2_code *) *codes;	/* of each alternative, when needed */
 	size_t *by_level[RULE_LEVELS];	/* numbers of the rules of a level */
 	size_t level_count[RULE_LEVELS];
 	struct arena arena;		/* holds what is listed above */
@@ -65,8 +57,8 @@ void ruleset_free(struct ruleset *set);
 /* Returns the book that a set was compiled from. */
 const struct rule_book *ruleset_book(const struct ruleset *set);
 
-/* Returns an alternative's compiled pattern, NULL without memory. */
-const pcre2_code *ruleset_code(struct alternative *alternative);
+/* Returns the compiled pattern of an alternative, NULL without memory. */
+const pcre2_code *ruleset_code(const struct ruleset *set, size_t alternative);
 
 /* Returns the parameter that a group's name stands for, NULL if none. */
 const char *ruleset_parameter(const char *group);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A catalogue of texts: a compiled gettext file (.mo), read in place. Checked
- * whole when it is opened, so that looking up needs no checks. One catalogue
+ * whole before it is used, so that looking up needs no checks. One catalogue
  * may be read by many threads; gettext's own reader is bound to the process's
  * locale and cannot.
  */
@@ -24,9 +24,12 @@ struct catalog {
 
 /*
  * Opens a catalogue in bytes, which must outlive it. Returns NULL if it is
- * sound, else what is wrong with it; then it holds no texts.
+ * sound, else what is wrong with it; then it holds no texts. Without check
+ * its strings are believed: only for one that was opened with it before, as
+ * mkdefaults opens the built-in ones.
  */
-const char *catalog_open(struct catalog *catalog, struct span bytes);
+const char *catalog_open(struct catalog *catalog, struct span bytes,
+    bool check);
 
 /* Returns the text of a key, absent if there is none or it is empty. */
 struct span catalog_text(const struct catalog *catalog, const char *key);

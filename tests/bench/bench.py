@@ -187,7 +187,7 @@ class Bench:
         print('reading bounces')
         show = [self.program('whybounce'), 'show', '--json']
         start = self.median_cpu(show + [self.write('none.eml', b'\n')])
-        many = self.mails * max(1, 10000 // len(self.mails))
+        many = self.mails * max(1, 40000 // len(self.mails))
         ours = (self.median_cpu(show + many) - start) / len(many)
         say('show --json', '%.0f mails/s' % (1 / ours), 'a core')
         found = subprocess.run(['perl', '-MSisimai', '-e', '1'],
@@ -292,7 +292,7 @@ class Bench:
                     after = resource.getrusage(resource.RUSAGE_CHILDREN)
                 return (after.ru_utime + after.ru_stime - before.ru_utime -
                         before.ru_stime)
-            return statistics.median(once() for _ in range(ROUNDS * 3))
+            return statistics.median(once() for _ in range(ROUNDS * 9))
 
         empty = cost(self.write('empty.eml', b'\n'))
         one = max(cost(self.write('1.eml', self.bounce_of(1 << 20))) - empty,

@@ -84,6 +84,7 @@ multiplied(struct arena *arena)
 	}
 	book.rules = rules;
 	book.nrules = n;
+	book.index = NULL;
 	return book;
 }
 

@@ -66,7 +66,7 @@ open_defaults(void)
 		languages[i].tag = default_languages[i].tag;
 		if (catalog_open(&languages[i].catalog, (struct span){
 		    (const char *)default_languages[i].bytes,
-		    default_languages[i].len }) != NULL)
+		    default_languages[i].len }, true) != NULL)
 			abort();
 	}
 	tried[0] = ruleset_new(&default_book, default_book.causes,

@@ -112,7 +112,7 @@ check_made(struct arena *arena, struct span bytes)
 	size_t n = read_entries(bytes, entries);
 	struct catalog catalog;
 
-	CHECK(catalog_open(&catalog, make_catalog(arena, entries, n)) ==
+	CHECK(catalog_open(&catalog, make_catalog(arena, entries, n), true) ==
 	    NULL);
 	CHECK(catalog.n == n);
 	for (size_t i = 0; i < n; i++) {
@@ -197,7 +197,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    memcmp(data, "\x95\x04\x12\xde", 4) != 0))
 		bytes = make_catalog(&arena, entries, read_entries(bytes,
 		    entries));
-	fault = catalog_open(&language[1].catalog, bytes);
+	fault = catalog_open(&language[1].catalog, bytes, true);
 	CHECK(fault == NULL || language[1].catalog.n == 0);
 	CHECK(catalog_text(&language[1].catalog, "").len <= bytes.len);
 	languages_init(&languages, language, 2);

@@ -56,7 +56,7 @@ builtin_setup(void **state)
 		b->tongues[i].tag = default_languages[i].tag;
 		if (catalog_open(&b->tongues[i].catalog, (struct span){
 		    (const char *)default_languages[i].bytes,
-		    default_languages[i].len }) != NULL)
+		    default_languages[i].len }, true) != NULL)
 			return -1;
 	}
 	languages_init(&b->languages, b->tongues, default_nlanguages);

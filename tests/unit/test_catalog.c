@@ -76,7 +76,7 @@ test_texts(void **state)
 		struct made made;
 
 		make(&made, three, COUNT(three), swapped != 0);
-		assert_null(catalog_open(&catalog, bytes_of(&made)));
+		assert_null(catalog_open(&catalog, bytes_of(&made), true));
 		assert_span(catalog_text(&catalog, "a.why"), "Text A");
 		assert_span(catalog_text(&catalog, "c.why"),
 		    "Text \303\251");
@@ -97,7 +97,7 @@ test_empty_catalogue(void **state)
 
 	(void)state;
 	make(&made, NULL, 0, false);
-	assert_null(catalog_open(&catalog, bytes_of(&made)));
+	assert_null(catalog_open(&catalog, bytes_of(&made), true));
 	assert_absent(catalog_text(&catalog, "a.why"));
 }
 
@@ -115,7 +115,7 @@ assert_faulty(struct span bytes)
 	assert_non_null(copy);
 	if (bytes.len > 0)
 		memcpy(copy, bytes.p, bytes.len);
-	fault = catalog_open(&catalog, (struct span){ copy, bytes.len });
+	fault = catalog_open(&catalog, (struct span){ copy, bytes.len }, true);
 	assert_non_null(fault);
 	assert_true(fault[0] != '\0');
 	assert_absent(catalog_text(&catalog, "a.why"));
@@ -224,7 +224,7 @@ test_builtin_languages(void **state)
 		struct catalog catalog;
 		struct span text;
 
-		if (catalog_open(&catalog, builtin_bytes(i)) != NULL)
+		if (catalog_open(&catalog, builtin_bytes(i), true) != NULL)
 			fail_msg("%s", default_languages[i].tag);
 		text = catalog_text(&catalog, "heading.happened");
 		assert_true(text.len > 0);
@@ -245,7 +245,7 @@ use(struct span bytes)
 		"virus-found.why", "\377",
 	};
 	struct catalog catalog;
-	const char *fault = catalog_open(&catalog, bytes);
+	const char *fault = catalog_open(&catalog, bytes, true);
 
 	for (size_t i = 0; i < COUNT(keys); i++) {
 		struct span text = catalog_text(&catalog, keys[i]);
@@ -274,7 +274,7 @@ test_each_byte_spoiled(void **state)
 
 	(void)state;
 	assert_non_null(copy);
-	assert_null(catalog_open(&catalog, bytes));
+	assert_null(catalog_open(&catalog, bytes, true));
 	numbers = (catalog.keys > catalog.texts ? catalog.keys :
 	    catalog.texts) + catalog.n * 8;
 	assert_true(catalog.n > 100 && numbers < bytes.len);
@@ -289,7 +289,7 @@ test_each_byte_spoiled(void **state)
 		}
 		copy[i] = bytes.p[i];
 	}
-	assert_null(catalog_open(&catalog, (struct span){ copy, bytes.len }));
+	assert_null(catalog_open(&catalog, (struct span){ copy, bytes.len }, true));
 	free(copy);
 }
 

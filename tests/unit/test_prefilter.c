@@ -5,6 +5,7 @@
 #include "bounce/reply.h"
 #include "cause/matcher.h"
 #include "cause/prefilter.h"
+#include "cause/trie.h"
 #include "unittest.h"
 
 /* Writes a set of literals, "|" between them, "%" for 8-bit. */
@@ -278,17 +279,73 @@ test_alternatives_compile(void **state)
 
 	(void)state;
 	assert_non_null(set);
-	assert_true(set->nalternatives > default_book.nrules);
-	for (size_t i = 0; i < set->nalternatives; i++)
-		if (ruleset_code(&set->alternatives[i]) == NULL)
+	assert_ptr_equal(set->index, default_book.index);
+	assert_true(set->index->n > default_book.nrules);
+	for (size_t i = 0; i < set->index->n; i++)
+		if (ruleset_code(set, i) == NULL)
 			fail_msg("\"%s\" of rule %s",
-			    set->alternatives[i].pattern,
-			    default_book.rules[set->alternatives[i].rule]
+			    set->index->alternatives[i].pattern,
+			    default_book.rules[set->index->alternatives[i].rule]
 			    .name);
 	ruleset_free(set);
 }
 
-#define WORDS 128
+#define EQUAL_TABLES(a, b, table, n) \
+	assert_memory_equal((a)->table, (b)->table, (n) * sizeof(*(a)->table))
+
+/* The index from the build is the one that the rules would get now. */
+static void
+test_builtin_index(void **state)
+{
+	struct rule_book book = default_book;
+	const struct rule_index *built = default_book.index, *made;
+	const struct prefilter *a = built->prefilter, *b;
+	struct ruleset *set;
+
+	(void)state;
+	book.index = NULL;
+	set = ruleset_new(&book, book.causes, book.ncauses, false, NULL, NULL);
+	assert_non_null(set);
+	made = set->index;
+	assert_int_equal(made->n, built->n);
+	for (size_t i = 0; i < made->n; i++) {
+		assert_string_equal(made->alternatives[i].pattern,
+		    built->alternatives[i].pattern);
+		assert_int_equal(made->alternatives[i].rule,
+		    built->alternatives[i].rule);
+	}
+	b = made->prefilter;
+	assert_int_equal(a->words, b->words);
+	assert_int_equal(a->nstates, b->nstates);
+	assert_int_equal(a->ntails, b->ntails);
+	assert_int_equal(a->nbits, b->nbits);
+	EQUAL_TABLES(a, b, always, 2 * a->words);
+	EQUAL_TABLES(a, b, eight_bit, 2 * a->words);
+	EQUAL_TABLES(a, b, starts, PREFILTER_TRIPLES);
+	EQUAL_TABLES(a, b, states, a->nstates + 1);
+	EQUAL_TABLES(a, b, tails, a->ntails);
+	EQUAL_TABLES(a, b, bits, a->nbits);
+	ruleset_free(set);
+}
+
+/* A book of which a rule is out of force gets an index of its own. */
+static void
+test_index_without_a_cause(void **state)
+{
+	struct ruleset *set = ruleset_new(&default_book, default_book.causes,
+	    1, false, NULL, NULL);
+
+	(void)state;
+	assert_non_null(set);
+	assert_ptr_not_equal(set->index, default_book.index);
+	assert_true(set->index->n < default_book.index->n);
+	for (size_t i = 0; i < set->index->n; i++)
+		assert_non_null(
+		    set->causes[set->index->alternatives[i].rule]);
+	ruleset_free(set);
+}
+
+#define WORDS 160
 
 static bool
 is_candidate(const uint64_t *words, size_t number)
@@ -296,17 +353,20 @@ is_candidate(const uint64_t *words, size_t number)
 	return (words[number / 64] >> number % 64 & 1) != 0;
 }
 
-/* A prefilter of patterns, ready. */
-static struct prefilter *
-prefilter_of(const char *const *patterns, size_t n)
+/* A prefilter of patterns, ready, in an arena that begins with it. */
+static struct prefilter
+prefilter_of(struct arena *arena, const char *const *patterns, size_t n)
 {
-	struct prefilter *prefilter = prefilter_new(n);
+	struct trie *trie = trie_new(n);
+	struct prefilter prefilter;
 
-	assert_non_null(prefilter);
-	assert_true(2 * prefilter_words(prefilter) <= WORDS);
+	arena_init(arena, (size_t)1 << 24);
+	assert_non_null(trie);
 	for (size_t i = 0; i < n; i++)
-		assert_true(prefilter_add(prefilter, i, patterns[i]));
-	assert_true(prefilter_finish(prefilter));
+		assert_true(trie_add(trie, i, patterns[i]));
+	assert_true(trie_finish(trie, &prefilter, arena));
+	assert_true(2 * prefilter.words <= WORDS);
+	trie_free(trie);
 	return prefilter;
 }
 
@@ -330,15 +390,16 @@ test_search(void **state)
 		{ "\320\237", "35" },
 		{ "bo\303\256te full", "2356" },
 	};
-	struct prefilter *prefilter = prefilter_of(patterns,
+	struct arena arena;
+	struct prefilter prefilter = prefilter_of(&arena, patterns,
 	    COUNT(patterns));
 	uint64_t words[WORDS];
 
 	(void)state;
-	assert_int_equal(prefilter_words(prefilter), 1);
+	assert_int_equal(prefilter.words, 1);
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		memset(words, 0xff, sizeof(words));
-		prefilter_search(prefilter, span_of(cases[i].text), words);
+		prefilter_search(&prefilter, span_of(cases[i].text), words);
 		for (size_t k = 0; k < COUNT(patterns); k++)
 			if (is_candidate(words, k) !=
 			    (strchr(cases[i].candidates, (char)('0' + k)) !=
@@ -347,21 +408,22 @@ test_search(void **state)
 				    cases[i].text);
 		assert_int_equal(words[0] >> COUNT(patterns), 0);
 	}
-	prefilter_free(prefilter);
+	arena_release(&arena);
 }
 
 static void
 test_empty_prefilter(void **state)
 {
-	struct prefilter *prefilter = prefilter_of(NULL, 0);
+	struct arena arena;
+	struct prefilter prefilter = prefilter_of(&arena, NULL, 0);
 	uint64_t words[1] = { 5 };
 
 	(void)state;
-	assert_int_equal(prefilter_words(prefilter), 0);
-	prefilter_search(prefilter, SPAN("text"), words);
+	assert_int_equal(prefilter.words, 0);
+	prefilter_search(&prefilter, SPAN("text"), words);
 	assert_int_equal(words[0], 5);
-	prefilter_free(prefilter);
-	prefilter_free(NULL);
+	arena_release(&arena);
+	trie_free(NULL);
 }
 
 /* A NUL is a byte like any other. */
@@ -369,14 +431,15 @@ static void
 test_nul_in_text(void **state)
 {
 	static const char *const patterns[] = { "full", "mailbox" };
-	struct prefilter *prefilter = prefilter_of(patterns, 2);
+	struct arena arena;
+	struct prefilter prefilter = prefilter_of(&arena, patterns, 2);
 	uint64_t words[WORDS];
 
 	(void)state;
-	prefilter_search(prefilter, SPAN("mail\0box\0full"), words);
+	prefilter_search(&prefilter, SPAN("mail\0box\0full"), words);
 	assert_true(is_candidate(words, 0));
 	assert_false(is_candidate(words, 1));
-	prefilter_free(prefilter);
+	arena_release(&arena);
 }
 
 static unsigned long
@@ -395,7 +458,7 @@ random_letters(unsigned long *seed, char *text, size_t n)
 	text[n] = '\0';
 }
 
-/* The automaton finds just what a plain search finds. */
+/* The trie finds just what a plain search finds. */
 static void
 test_search_against_plain_search(void **state)
 {
@@ -406,22 +469,23 @@ test_search_against_plain_search(void **state)
 
 	(void)state;
 	for (int round = 0; round < 200; round++) {
-		struct prefilter *prefilter;
+		struct prefilter prefilter;
+		struct arena arena;
 
 		for (size_t i = 0; i < COUNT(patterns); i++) {
 			random_letters(&seed, texts[i],
 			    3 + next_random(&seed) % 6);
 			patterns[i] = texts[i];
 		}
-		prefilter = prefilter_of(patterns, COUNT(patterns));
+		prefilter = prefilter_of(&arena, patterns, COUNT(patterns));
 		random_letters(&seed, text, next_random(&seed) % 120);
-		prefilter_search(prefilter, span_of(text), words);
+		prefilter_search(&prefilter, span_of(text), words);
 		for (size_t i = 0; i < COUNT(patterns); i++)
 			if (is_candidate(words, i) != (strstr(text,
 			    patterns[i]) != NULL))
 				fail_msg("\"%s\" in \"%s\"", patterns[i],
 				    text);
-		prefilter_free(prefilter);
+		arena_release(&arena);
 	}
 }
 
@@ -512,27 +576,24 @@ test_no_match_is_lost(void **state)
 	assert_int_equal(lost, 0);
 }
 
-/* A prefilter of all text rules that are built in. */
-static struct prefilter *
-builtin_prefilter(void)
+/* Is an alternative of the built-in rule a candidate? */
+static bool
+rule_is_candidate(const uint64_t *words, size_t rule)
 {
-	struct prefilter *prefilter = prefilter_new(default_book.nrules);
+	const struct rule_index *index = default_book.index;
 
-	assert_non_null(prefilter);
-	assert_true(2 * prefilter_words(prefilter) <= WORDS);
-	for (size_t i = 0; i < default_book.nrules; i++)
-		if (default_book.rules[i].text != NULL)
-			assert_true(prefilter_add(prefilter, i,
-			    default_book.rules[i].text));
-	assert_true(prefilter_finish(prefilter));
-	return prefilter;
+	for (size_t i = 0; i < index->n; i++)
+		if (index->alternatives[i].rule == rule &&
+		    is_candidate(words, i))
+			return true;
+	return false;
 }
 
 /* For each built-in rule: its own examples have it among their candidates. */
 static void
 test_examples_are_candidates(void **state)
 {
-	struct prefilter *prefilter = builtin_prefilter();
+	const struct prefilter *prefilter = default_book.index->prefilter;
 	uint64_t words[WORDS];
 	struct arena arena;
 	size_t examples = 0, lost = 0;
@@ -549,7 +610,7 @@ test_examples_are_candidates(void **state)
 			examples++;
 			reply_read(&arena, span_of(rule->example[k]), &reply);
 			prefilter_search(prefilter, reply.text, words);
-			if (!is_candidate(words, i)) {
+			if (!rule_is_candidate(words, i)) {
 				print_error("%s:%u: rule %s on \"%s\"\n",
 				    rule->file, rule->line, rule->name,
 				    rule->example[k]);
@@ -558,7 +619,6 @@ test_examples_are_candidates(void **state)
 			arena_release(&arena);
 		}
 	}
-	prefilter_free(prefilter);
 	assert_true(examples > 1000);
 	assert_int_equal(lost, 0);
 }
@@ -573,7 +633,7 @@ test_few_candidates_are_left(void **state)
 		"552 5.2.2 Mailbox full",
 		"421 try later",
 	};
-	struct prefilter *prefilter = builtin_prefilter();
+	const struct prefilter *prefilter = default_book.index->prefilter;
 	uint64_t words[WORDS];
 
 	(void)state;
@@ -582,12 +642,11 @@ test_few_candidates_are_left(void **state)
 
 		prefilter_search(prefilter, span_of(texts[i]), words);
 		for (size_t k = 0; k < default_book.nrules; k++)
-			n += is_candidate(words, k);
+			n += rule_is_candidate(words, k);
 		if (n > default_book.nrules / 8)
 			fail_msg("%zu of %zu rules are candidates for \"%s\"",
 			    n, default_book.nrules, texts[i]);
 	}
-	prefilter_free(prefilter);
 }
 
 int
@@ -601,6 +660,8 @@ main(void)
 		cmocka_unit_test(test_broken_patterns),
 		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_alternatives_compile),
+		cmocka_unit_test(test_builtin_index),
+		cmocka_unit_test(test_index_without_a_cause),
 		cmocka_unit_test(test_search),
 		cmocka_unit_test(test_empty_prefilter),
 		cmocka_unit_test(test_nul_in_text),

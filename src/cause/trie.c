@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cause/trie.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A node; 0 means "none" in links. */
+struct node {
+	uint32_t child;		/* first of its children, by symbol */
+	uint32_t sibling;	/* next child of the same parent */
+	uint32_t output;	/* first of its outputs, counted from 1 */
+	unsigned char symbol;
+};
+
+/* A bit that a literal sets. */
+struct output {
+	uint32_t bit;
+	uint32_t next;		/* counted from 1 */
+};
+
+struct trie {
+	size_t words;		/* as in the prefilter, with these two */
+	uint64_t *always;
+	uint64_t *eight_bit;
+	uint32_t *roots;	/* the node of each triple */
+	struct node *nodes;
+	size_t nnodes, node_capacity;
+	struct output *outputs;
+	size_t noutputs, output_capacity;
+};
+
+struct trie *
+trie_new(size_t n)
+{
+	struct trie *trie = calloc(1, sizeof(*trie));
+
+	if (trie == NULL)
+		return NULL;
+	trie->words = (n + 63) / 64;
+	trie->always = calloc(2 * trie->words + 1, sizeof(*trie->always));
+	trie->eight_bit = calloc(2 * trie->words + 1,
+	    sizeof(*trie->eight_bit));
+	trie->roots = calloc(PREFILTER_TRIPLES, sizeof(*trie->roots));
+	trie->node_capacity = 64;
+	trie->nodes = calloc(trie->node_capacity, sizeof(*trie->nodes));
+	trie->nnodes = 1;
+	if (trie->always == NULL || trie->eight_bit == NULL ||
+	    trie->roots == NULL || trie->nodes == NULL) {
+		trie_free(trie);
+		return NULL;
+	}
+	return trie;
+}
+
+void
+trie_free(struct trie *trie)
+{
+	if (trie == NULL)
+		return;
+	free(trie->always);
+	free(trie->eight_bit);
+	free(trie->roots);
+	free(trie->nodes);
+	free(trie->outputs);
+	free(trie);
+}
+
+/* Doubles an array that is full; false without memory. */
+static bool
+make_room(void **array, size_t n, size_t *capacity, size_t size)
+{
+	size_t more = *capacity > 0 ? *capacity * 2 : 64;
+	void *p;
+
+	if (n < *capacity)
+		return true;
+	p = realloc(*array, more * size);
+	if (p == NULL)
+		return false;
+	*array = p;
+	*capacity = more;
+	return true;
+}
+
+/* Adds a node in front of the one in link; returns it, 0 without memory. */
+static uint32_t
+add_node(struct trie *trie, uint32_t sibling, unsigned char symbol)
+{
+	void *nodes = trie->nodes;
+
+	if (!make_room(&nodes, trie->nnodes, &trie->node_capacity,
+	    sizeof(*trie->nodes)))
+		return 0;
+	trie->nodes = nodes;
+	trie->nodes[trie->nnodes] = (struct node){
+	    .symbol = symbol, .sibling = sibling };
+	return (uint32_t)trie->nnodes++;
+}
+
+/* Returns the child of node for symbol, made if need be; 0 without memory. */
+static uint32_t
+make_child(struct trie *trie, uint32_t node, unsigned char symbol)
+{
+	uint32_t before = 0, child = trie->nodes[node].child, made;
+
+	while (child != 0 && trie->nodes[child].symbol < symbol) {
+		before = child;
+		child = trie->nodes[child].sibling;
+	}
+	if (child != 0 && trie->nodes[child].symbol == symbol)
+		return child;
+	made = add_node(trie, child, symbol);
+	if (before != 0)
+		trie->nodes[before].sibling = made;
+	else
+		trie->nodes[node].child = made;
+	return made;
+}
+
+/* Returns the node that a literal ends at; 0 without memory. */
+static uint32_t
+make_path(struct trie *trie, const struct prefilter_literal *literal)
+{
+	size_t triple = 0;
+	uint32_t node;
+
+	for (size_t i = 0; i < PREFILTER_TRIPLE; i++)
+		triple = prefilter_triple(triple, literal->bytes[i]);
+	if (trie->roots[triple] == 0)
+		trie->roots[triple] = add_node(trie, 0, 0);
+	node = trie->roots[triple];
+	for (size_t i = PREFILTER_TRIPLE; i < literal->len && node != 0; i++)
+		node = make_child(trie, node, PREFILTER_SYMBOL(literal->bytes[i]));
+	return node;
+}
+
+static bool
+add_literal(struct trie *trie, size_t bit,
+    const struct prefilter_literal *literal)
+{
+	void *outputs = trie->outputs;
+	uint32_t node;
+
+	if (literal->bytes[0] == (char)0x80) {
+		prefilter_set_bit(trie->eight_bit, bit);
+		return true;
+	}
+	node = make_path(trie, literal);
+	if (node == 0 || !make_room(&outputs, trie->noutputs,
+	    &trie->output_capacity, sizeof(*trie->outputs)))
+		return false;
+	trie->outputs = outputs;
+	trie->outputs[trie->noutputs] = (struct output){
+	    (uint32_t)bit, trie->nodes[node].output };
+	trie->nodes[node].output = (uint32_t)++trie->noutputs;
+	return true;
+}
+
+bool
+trie_add(struct trie *trie, size_t number, const char *pattern)
+{
+	size_t half = 64 * trie->words;
+	struct prefilter_set sets[2];
+
+	prefilter_literals(pattern, sets);
+	for (size_t k = 0; k < 2; k++) {
+		if (sets[k].n == 0)
+			prefilter_set_bit(trie->always, number + k * half);
+		for (size_t i = 0; i < sets[k].n; i++)
+			if (!add_literal(trie, number + k * half,
+			    &sets[k].v[i]))
+				return false;
+	}
+	return true;
+}
+
+/* The tables of a prefilter as they are made. */
+struct tables {
+	struct prefilter_state *states;
+	uint16_t *starts;
+	unsigned char *tails;
+	uint32_t *bits;
+	uint32_t *order;	/* the node of each state */
+	uint32_t nstates, ntails, nbits;
+};
+
+/*
+ * Moves what must follow a node, as long as it has nothing beside it, to the
+ * tails; returns where that ends.
+ */
+static uint32_t
+take_tail(const struct trie *trie, struct tables *tables, uint32_t node)
+{
+	const struct node *nodes = trie->nodes;
+
+	while (nodes[node].output == 0 &&
+	    nodes[nodes[node].child].sibling == 0) {
+		node = nodes[node].child;
+		tables->tails[tables->ntails++] = nodes[node].symbol;
+	}
+	return node;
+}
+
+static void
+make_state(const struct trie *trie, struct tables *tables, uint32_t number)
+{
+	const struct node *nodes = trie->nodes;
+	struct prefilter_state *state = &tables->states[number];
+	uint32_t node, next;
+
+	*state = (struct prefilter_state){ tables->nstates, tables->nbits,
+	    tables->ntails, 0 };
+	node = take_tail(trie, tables, tables->order[number]);
+	for (next = nodes[node].output; next != 0;
+	    next = trie->outputs[next - 1].next)
+		tables->bits[tables->nbits++] = trie->outputs[next - 1].bit;
+	for (next = nodes[node].child; next != 0; next = nodes[next].sibling) {
+		state->symbols |= (uint32_t)1 << nodes[next].symbol;
+		tables->order[tables->nstates++] = next;
+	}
+}
+
+/* Numbers the nodes level by level, from 1. */
+static void
+make_states(const struct trie *trie, struct tables *tables)
+{
+	uint32_t i;
+
+	tables->nstates = 1;
+	for (i = 0; i < PREFILTER_TRIPLES; i++)
+		if (trie->roots[i] != 0) {
+			tables->order[tables->nstates] = trie->roots[i];
+			tables->starts[i] = (uint16_t)tables->nstates++;
+		}
+	for (i = 1; i < tables->nstates; i++)
+		make_state(trie, tables, i);
+	tables->states[i] = (struct prefilter_state){ tables->nstates,
+	    tables->nbits, tables->ntails, 0 };
+}
+
+static const void *
+keep(struct arena *arena, const void *array, size_t n, size_t size)
+{
+	return arena_copy(arena, (struct span){ array, n * size }).p;
+}
+
+bool
+trie_finish(const struct trie *trie, struct prefilter *prefilter,
+    struct arena *arena)
+{
+	struct tables tables = {
+		.states = calloc(trie->nnodes + 1, sizeof(*tables.states)),
+		.starts = calloc(PREFILTER_TRIPLES, sizeof(*tables.starts)),
+		.tails = calloc(trie->nnodes, 1),
+		.bits = calloc(trie->noutputs + 1, sizeof(*tables.bits)),
+		.order = calloc(trie->nnodes, sizeof(*tables.order))
+	};
+	bool ok = tables.states != NULL && tables.starts != NULL &&
+	    tables.tails != NULL && tables.bits != NULL &&
+	    tables.order != NULL;
+
+	if (ok) {
+		make_states(trie, &tables);
+		*prefilter = (struct prefilter){
+			.words = trie->words, .nstates = tables.nstates,
+			.ntails = tables.ntails, .nbits = tables.nbits,
+			.always = keep(arena, trie->always, 2 * trie->words,
+			    sizeof(*trie->always)),
+			.eight_bit = keep(arena, trie->eight_bit,
+			    2 * trie->words, sizeof(*trie->eight_bit)),
+			.starts = keep(arena, tables.starts,
+			    PREFILTER_TRIPLES, sizeof(*tables.starts)),
+			.states = keep(arena, tables.states,
+			    (size_t)tables.nstates + 1,
+			    sizeof(*tables.states)),
+			.tails = keep(arena, tables.tails, tables.ntails, 1),
+			.bits = keep(arena, tables.bits, tables.nbits,
+			    sizeof(*tables.bits))
+		};
+	}
+	free(tables.states);
+	free(tables.starts);
+	free(tables.tails);
+	free(tables.bits);
+	free(tables.order);
+	return ok && !arena->failed;
+}
