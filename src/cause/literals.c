@@ -24,8 +24,9 @@ struct reader {
 	bool sets_options;	/* (?i) holds for what follows, too */
 };
 
-/* What a pattern's next atom is. */
-enum atom { ATOM_CHAR, ATOM_8BIT, ATOM_OTHER };
+/* What a pattern's next atom is: its bytes, any character beyond ASCII, or
+ * something else. */
+enum atom { ATOM_BYTES, ATOM_8BIT, ATOM_OTHER };
 
 static bool
 is_better(size_t n, size_t shortest, const struct prefilter_set *set)
@@ -57,20 +58,54 @@ keep_better(struct sets *best, const struct prefilter_literal *literals,
 	}
 }
 
-/* Ends a run of characters, which is a set of one. */
+/* Ends a run of characters, which is a set of one if it is long enough. */
 static void
 end_run(struct sets *best, struct prefilter_literal *run)
 {
-	if (run->len > 0)
+	if (run->len >= PREFILTER_TRIPLE)
 		keep_better(best, run, 1, run->len);
 	run->len = 0;
 }
 
 static void
-add_to_run(struct prefilter_literal *run, char c)
+add_to_run(struct prefilter_literal *run, struct span bytes)
 {
-	if (run->len < PREFILTER_LITERAL)
-		run->bytes[run->len++] = ascii_lower(c);
+	for (size_t i = 0; i < bytes.len && run->len < PREFILTER_LITERAL; i++)
+		run->bytes[run->len++] = ascii_lower(bytes.p[i]);
+}
+
+static void
+keep_any_8bit(struct sets *best)
+{
+	const struct prefilter_literal any = { 1, { (char)0x80 } };
+
+	keep_better(best, &any, 1, any.len);
+}
+
+/*
+ * Returns the length of the character beyond ASCII at p if its bytes have the
+ * same symbols in either case, else 0: what has no case (the scripts of China,
+ * Japan and Korea), letters of Western Europe, a half of the Cyrillic ones.
+ * Those that a third letter is a case of are left out (å is the Ångström).
+ */
+static size_t
+fixed_length(const char *p)
+{
+	unsigned char first = (unsigned char)p[0];
+	unsigned char lower = (unsigned char)p[1] | 0x20;
+
+	if ((first >= 0xe3 && first <= 0xe9) ||
+	    (first >= 0xeb && first <= 0xed))
+		return 3;		/* U+3000 to 9FFF, B000 to D7FF */
+	if (first == 0xea && (unsigned char)p[1] >= 0xb0)
+		return 3;		/* U+AC00 to AFFF */
+	/* U+0410 to 041F and 0430 to 043F, but those of U+1C80 to 1C82. */
+	if (first == 0xd0 && (lower & 0xf0) == 0xb0 && lower != 0xb2 &&
+	    lower != 0xb4 && lower != 0xbe)
+		return 2;
+	if (first == 0xc3 && lower != 0xbf && lower != 0xa5)
+		return 2;
+	return 0;
 }
 
 static void
@@ -105,7 +140,6 @@ read_escape(struct reader *r, char *c)
 {
 	int high, low;
 
-	r->p++;
 	if (*r->p == '\0')
 		return ATOM_OTHER;
 	*c = *r->p++;
@@ -116,7 +150,7 @@ read_escape(struct reader *r, char *c)
 	    (low = ascii_hex_value(r->p[1])) >= 0) {
 		r->p += 2;
 		*c = (char)(high << 4 | low);
-		return ATOM_CHAR;
+		return ATOM_BYTES;
 	}
 	if ((*c == 'p' || *c == 'P' || *c == 'x' || *c == 'N' || *c == 'k' ||
 	    *c == 'g') && *r->p == '{') {
@@ -125,7 +159,7 @@ read_escape(struct reader *r, char *c)
 		if (*r->p == '}')
 			r->p++;
 	}
-	return ascii_is_alnum(*c) ? ATOM_OTHER : ATOM_CHAR;
+	return ascii_is_alnum(*c) ? ATOM_OTHER : ATOM_BYTES;
 }
 
 /* Reads a quantifier, if there is one; returns the least count, 1 if none.
@@ -205,12 +239,18 @@ read_group(struct reader *r, struct prefilter_set *set)
 		set->n = 0;
 }
 
+/* Reads an atom; buffer has room for the bytes of one that is such. */
 static enum atom
-read_atom(struct reader *r, char *c)
+read_atom(struct reader *r, char *buffer, struct span *bytes)
 {
+	const char *start = r->p;
+	size_t fixed;
+
+	*bytes = (struct span){ buffer, 1 };
 	switch (*r->p) {
 	case '\\':
-		return read_escape(r, c);
+		r->p++;
+		return read_escape(r, buffer);
 	case '[':
 		skip_class(r);
 		return ATOM_OTHER;
@@ -220,12 +260,12 @@ read_atom(struct reader *r, char *c)
 		r->p++;
 		return ATOM_OTHER;
 	}
-	*c = *r->p++;
-	if (!ascii_is_8bit(*c))
-		return ATOM_CHAR;
+	fixed = ascii_is_8bit(*start) ? fixed_length(start) : 1;
+	r->p++;
 	while (((unsigned char)*r->p & 0xc0) == 0x80)
 		r->p++;
-	return ATOM_8BIT;
+	*bytes = (struct span){ start, (size_t)(r->p - start) };
+	return fixed == bytes->len ? ATOM_BYTES : ATOM_8BIT;
 }
 
 static void
@@ -233,14 +273,15 @@ read_sequence(struct reader *r, struct sets *best)
 {
 	struct prefilter_literal run;
 	struct prefilter_set group;
+	struct span bytes;
 	bool repeats;
-	char c = '\0';
+	char c;
 
 	run.len = 0;
 	for (size_t i = 0; i < 2; i++)
 		best->v[i].n = best->v[i].shortest = 0;
 	while (*r->p != '\0' && *r->p != '|' && *r->p != ')') {
-		enum atom atom = ATOM_OTHER;
+		enum atom atom;
 
 		if (*r->p == '(') {
 			end_run(best, &run);
@@ -250,18 +291,17 @@ read_sequence(struct reader *r, struct sets *best)
 				    group.shortest);
 			continue;
 		}
-		atom = read_atom(r, &c);
+		atom = read_atom(r, &c, &bytes);
 		if (read_quantifier(r, &repeats) == 0 || atom == ATOM_OTHER) {
 			end_run(best, &run);
 			continue;
 		}
 		if (atom == ATOM_8BIT) {
 			end_run(best, &run);
-			add_to_run(&run, (char)0x80);
-			end_run(best, &run);
+			keep_any_8bit(best);
 			continue;
 		}
-		add_to_run(&run, c);
+		add_to_run(&run, bytes);
 		if (repeats)
 			end_run(best, &run);
 	}
@@ -300,19 +340,6 @@ read_alternatives(struct reader *r, struct prefilter_set *set)
 	r->depth--;
 }
 
-/*
- * Is each literal of use? That it is from a length of three on; the 8-bit
- * mark is of length 1.
- */
-static bool
-is_useful(const struct prefilter_set *set)
-{
-	for (size_t i = 0; i < set->n; i++)
-		if (set->v[i].len < 3 && set->v[i].bytes[0] != (char)0x80)
-			return false;
-	return true;
-}
-
 void
 prefilter_literals(const char *pattern, struct prefilter_set sets[2])
 {
@@ -329,7 +356,7 @@ prefilter_literals(const char *pattern, struct prefilter_set sets[2])
 		const struct prefilter_set *set = &sequence.v[i];
 
 		sets[i].n = 0;
-		if (!reader.lost && *reader.p == '\0' && is_useful(set))
+		if (!reader.lost && *reader.p == '\0')
 			copy_set(&sets[i], set->v, set->n, set->shortest);
 	}
 }

@@ -79,7 +79,8 @@ void prefilter_search(const struct prefilter *prefilter, struct span text,
  */
 size_t prefilter_split(char *pattern);
 
-/* A literal: lower-case ASCII; or the one byte 0x80, any beyond ASCII. */
+/* A literal: ASCII in lower case, and characters beyond whose bytes have the
+ * same symbols in either case; or the one byte 0x80, any byte beyond. */
 #define PREFILTER_LITERAL 32
 struct prefilter_literal {
 	size_t len;

@@ -187,7 +187,7 @@ class Bench:
         print('reading bounces')
         show = [self.program('whybounce'), 'show', '--json']
         start = self.median_cpu(show + [self.write('none.eml', b'\n')])
-        many = self.mails * max(1, 40000 // len(self.mails))
+        many = self.mails * max(1, 15000 // len(self.mails))
         ours = (self.median_cpu(show + many) - start) / len(many)
         say('show --json', '%.0f mails/s' % (1 / ours), 'a core')
         found = subprocess.run(['perl', '-MSisimai', '-e', '1'],

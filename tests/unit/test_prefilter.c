@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdlib.h>
+#include <unicase.h>
+#include <unistr.h>
 
 #include "app/defaults.h"
 #include "bounce/reply.h"
@@ -108,12 +110,22 @@ test_literals(void **state)
 		{ "(?|zen|cbl)", "zen|cbl" },
 		{ "((((abc))))", "abc" },
 
-		/* Beyond ASCII case is not folded: any such byte will do. */
-		{ "\303\251t\303\251", "%" },
-		{ "bo\303\256te aux lettres", "te aux lettres" },
-		{ "\320\277\320\276\321\207\321\202\320\260", "%" },
-		{ "mail|\320\277", "mail|%" },
-		{ "(?:\320\277)?abc", "abc" },
+		/* What has no case, and letters whose bytes are near. */
+		{ "\303\251t\303\251", "\303\251t\303\251" },
+		{ "bo\303\256te aux lettres", "bo\303\256te aux lettres" },
+		{ "\351\202\256\347\256\261", "\351\202\256\347\256\261" },
+		{ "\352\260\200?\355\225\234", "\355\225\234" },
+		{ "\320\275\320\265 \321\201", "\320\275\320\265 " },
+		{ "(?:\303\251)?abc", "abc" },
+
+		/* Of others any byte beyond ASCII will do. */
+		{ "\320\276\321\202", "%" },
+		{ "\305\231", "%" },
+		{ "mail|\321\201", "mail|%" },
+		{ "ab\305\231cd", "%" },
+		{ "gr\303\266\303\237er", "gr\303\266" },
+		{ "\303\245r", "%" },
+		{ "(?:\321\201)?abc", "abc" },
 	};
 	char text[PREFILTER_LITERALS * (PREFILTER_LITERAL + 2)];
 
@@ -143,7 +155,9 @@ test_two_sets(void **state)
 		{ "full \\d o", "full ", "" },
 		{ "full|over quota", "full|over quota", "" },
 		{ "mailbox(?: is)? full", "mailbox", " full" },
-		{ "mailbox \303\251t\303\251", "mailbox ", "%" },
+		{ "mailbox \303\251t\303\251",
+		  "mailbox \303\251t\303\251", "" },
+		{ "mailbox \305\231t", "mailbox ", "%" },
 	};
 	char text[PREFILTER_LITERALS * (PREFILTER_LITERAL + 2)];
 	struct prefilter_set sets[2];
@@ -156,6 +170,91 @@ test_two_sets(void **state)
 		print_set(&sets[1], text, sizeof(text));
 		assert_string_equal(text, cases[i].second);
 	}
+}
+
+/* Is the character its own literal, behind two letters? */
+static bool
+is_literal(const char *character)
+{
+	char pattern[16], text[PREFILTER_LITERALS * (PREFILTER_LITERAL + 2)];
+
+	snprintf(pattern, sizeof(pattern), "ab%s", character);
+	literals_of(pattern, text, sizeof(text));
+	return strcmp(pattern, text) == 0;
+}
+
+static size_t
+put_character(char *text, ucs4_t c)
+{
+	int len = u8_uctomb((uint8_t *)text, c, 6);
+
+	text[len > 0 ? len : 0] = '\0';
+	return len > 0 ? (size_t)len : 0;
+}
+
+static bool
+have_same_symbols(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	for (size_t i = 0; i < a_len && i < b_len; i++)
+		if (PREFILTER_SYMBOL(a[i]) != PREFILTER_SYMBOL(b[i]))
+			return false;
+	return a_len == b_len;
+}
+
+/* Checks that what PCRE2 takes for a case of c has the symbols of c. */
+static void
+check_cases(ucs4_t c, struct span literals)
+{
+	char pattern[8];
+	size_t len = put_character(pattern, c), at = 0;
+	int error;
+	PCRE2_SIZE offset;
+	pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern, len,
+	    PCRE2_CASELESS | PCRE2_UTF, &error, &offset, NULL);
+	pcre2_match_data *data = pcre2_match_data_create(1, NULL);
+
+	assert_non_null(code);
+	while (pcre2_match(code, (PCRE2_SPTR)literals.p, literals.len, at,
+	    PCRE2_NO_UTF_CHECK, data, NULL) > 0) {
+		const PCRE2_SIZE *found = pcre2_get_ovector_pointer(data);
+
+		if (!have_same_symbols(pattern, len, literals.p + found[0],
+		    found[1] - found[0]))
+			fail_msg("U+%04X is a case of a literal \"%.*s\"",
+			    (unsigned)c, (int)(found[1] - found[0]),
+			    literals.p + found[0]);
+		at = found[1];
+	}
+	pcre2_match_data_free(data);
+	pcre2_code_free(code);
+}
+
+/* Case is not lost where characters beyond ASCII are literals. */
+static void
+test_cases_of_literals(void **state)
+{
+	char *literals = malloc(0x10000 * 3 + 1);
+	size_t len = 0, cased = 0;
+
+	(void)state;
+	assert_non_null(literals);
+	for (ucs4_t c = 0x80; c < 0x10000; c++) {
+		char character[8];
+		size_t n = put_character(character, c);
+
+		if (n > 0 && is_literal(character)) {
+			memcpy(literals + len, character, n);
+			len += n;
+		}
+	}
+	assert_true(len > 90000);
+	for (ucs4_t c = 0x80; c < 0x20000; c++)
+		if (uc_tolower(c) != c || uc_toupper(c) != c) {
+			check_cases(c, (struct span){ literals, len });
+			cased++;
+		}
+	assert_true(cased > 2500);
+	free(literals);
 }
 
 /* Words with a bar between them. */
@@ -655,6 +754,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_literals),
 		cmocka_unit_test(test_two_sets),
+		cmocka_unit_test(test_cases_of_literals),
 		cmocka_unit_test(test_too_many_literals),
 		cmocka_unit_test(test_deep_nesting),
 		cmocka_unit_test(test_broken_patterns),
