@@ -82,7 +82,7 @@ make_room(void **array, size_t n, size_t *capacity, size_t size)
 	return true;
 }
 
-/* Adds a node in front of the one in link; returns it, 0 without memory. */
+/* Adds a node in front of its sibling; returns it, 0 without memory. */
 static uint32_t
 add_node(struct trie *trie, uint32_t sibling, unsigned char symbol)
 {
@@ -130,7 +130,8 @@ make_path(struct trie *trie, const struct prefilter_literal *literal)
 		trie->roots[triple] = add_node(trie, 0, 0);
 	node = trie->roots[triple];
 	for (size_t i = PREFILTER_TRIPLE; i < literal->len && node != 0; i++)
-		node = make_child(trie, node, PREFILTER_SYMBOL(literal->bytes[i]));
+		node = make_child(trie, node,
+		    PREFILTER_SYMBOL(literal->bytes[i]));
 	return node;
 }
 

@@ -27,7 +27,7 @@ struct shown {
 	struct arena *arena;
 	struct message message;
 	struct annotation annotation;
-	yajl_gen json;		/* where it is to be printed as such */
+	yajl_gen json;		/* NULL: it is printed for people */
 };
 
 static void

@@ -289,7 +289,8 @@ test_each_byte_spoiled(void **state)
 		}
 		copy[i] = bytes.p[i];
 	}
-	assert_null(catalog_open(&catalog, (struct span){ copy, bytes.len }, true));
+	assert_null(catalog_open(&catalog, (struct span){ copy, bytes.len },
+	    true));
 	free(copy);
 }
 
