@@ -223,14 +223,16 @@ text_leaf(const struct message *message)
 	const struct part *top = message->root, *end;
 	const struct part *part;
 
-	if (top->first_child != NULL)
+	if (top->first_child != NULL && !part_is(top, "multipart/alternative")
+	    && !part_is(top, "multipart/related"))
 		top = top->first_child;
 	for (end = top; end != NULL && end->next == NULL;)
 		end = end->parent;
 	for (part = top; part != NULL && (end == NULL || part != end->next);
 	    part = part_after(part))
 		if (part->first_child == NULL && !part_is_multipart(part) &&
-		    (part->type.len == 0 || part_is(part, "text/plain")))
+		    !part_is_attachment(part) && (part->type.len == 0 ||
+		    part_is(part, "text/plain")))
 			return part;
 	return NULL;
 }

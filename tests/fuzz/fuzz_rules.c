@@ -99,9 +99,16 @@ check_matches(struct arena *arena, const struct ruleset *set,
 		evidence.server = span_of(book->rules[i].server);
 		for (size_t k = 0; example != NULL && example[k] != NULL;
 		    k++) {
+			bool found, alone;
+
 			evidence.text = span_of(example[k]);
-			matcher_rule_matches(&matcher, set, &book->rules[i],
-			    &evidence);
+			found = matcher_find(&matcher, &evidence,
+			    RULES_WITH_TEXT, NULL, &match);
+			alone = matcher_rule_matches(&matcher, set,
+			    &book->rules[i], &evidence);
+			/* The prefilter loses none that matches alone. */
+			CHECK(found || !alone || book->rules[i].text == NULL ||
+			    arena->failed);
 		}
 	}
 	matcher_release(&matcher);
