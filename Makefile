@@ -159,6 +159,7 @@ CHECKS = \
 	$(UNIT:%='CMOCKA_MESSAGE_OUTPUT=TAP %') \
 	'$(PYTHON) tests/lang/test_lang.py $(BUILD)/whybounce' \
 	'$(PYTHON) tests/cli/test_cli.py $(BUILD)/whybounce' \
+	'$(PYTHON) tests/cli/test_defaults.py $(BUILD)' \
 	'$(PYTHON) tests/cli/test_install.py $(MAKE)' \
 	'$(PYTHON) tests/cli/test_units.py $(MAKE) $(BUILD)/whybounced' \
 	'$(PYTHON) tests/cli/test_grafana.py' \

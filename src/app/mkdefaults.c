@@ -18,7 +18,10 @@ static void
 tell(void *context, const char *file, unsigned line, const char *what)
 {
 	(void)context;
-	fprintf(stderr, "%s:%u: %s\n", file, line, what);
+	if (line > 0)
+		fprintf(stderr, "%s:%u: %s\n", file, line, what);
+	else
+		fprintf(stderr, "%s: %s\n", file, what);
 }
 
 static void

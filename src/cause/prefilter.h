@@ -31,6 +31,7 @@ prefilter_triple(size_t triple, char byte)
 	return (triple << 5 | PREFILTER_SYMBOL(byte)) % PREFILTER_TRIPLES;
 }
 
+/* Sets a bit of a run of words. */
 static inline void
 prefilter_set_bit(uint64_t *words, size_t number)
 {
@@ -67,7 +68,8 @@ struct prefilter {
 
 /*
  * Sets the bit of each candidate for text in the first half of words, and
- * clears the rest of it; the second half is scratch.
+ * clears the rest of it; the second half is scratch. There must be twice as
+ * many of them as prefilter->words.
  */
 void prefilter_search(const struct prefilter *prefilter, struct span text,
     uint64_t *words);

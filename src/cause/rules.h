@@ -102,7 +102,8 @@ struct rule_book {
 	size_t nrules;
 	const struct blocklist *blocklists;
 	size_t nblocklists;
-	const struct rule_index *index;	/* NULL: ruleset_new() makes it */
+	const struct rule_index *index;	/* of just these rules; NULL:
+					 * ruleset_new() makes it */
 };
 
 /* The parameters that a pattern may capture. */

@@ -32,11 +32,11 @@ enum rule_level {
 struct ruleset {
 	const struct rule_book *book;
 	const struct cause **causes;	/* of each rule, NULL: out of force */
-	const struct rule_index *index;
+	const struct rule_index *index;		/* the book's, or made */
 	_Atomic(pcre2_code *) *codes;	/* of each alternative, when needed */
 	size_t *by_level[RULE_LEVELS];	/* numbers of the rules of a level */
 	size_t level_count[RULE_LEVELS];
-	struct arena arena;		/* holds what is listed above */
+	struct arena arena;		/* holds what was made for it */
 };
 
 /* Told of each rule that cannot be used; the others are in force. */
