@@ -72,6 +72,27 @@ keep(struct making *making, const char *string)
 	return copy;
 }
 
+/* An option's text; "" if libconfuse had no memory for it, told at the end. */
+static const char *
+text_of(struct making *making, const char *option)
+{
+	const char *text = cfg_getstr(making->cfg, option);
+
+	if (text != NULL)
+		return text;
+	making->memory->arena.failed = true;
+	return "";
+}
+
+/* An option's number, likewise. */
+static double
+number_of(struct making *making, const char *option)
+{
+	if (cfg_size(making->cfg, option) == 0)
+		making->memory->arena.failed = true;
+	return cfg_getfloat(making->cfg, option);
+}
+
 static const char *const *
 keep_list(struct making *making, const char *name)
 {
@@ -412,7 +433,7 @@ static void
 make_languages(struct making *making)
 {
 	struct settings_memory *memory = making->memory;
-	const char *folder = cfg_getstr(making->cfg, "texts");
+	const char *folder = text_of(making, "texts");
 	struct dirent *entry;
 	DIR *dir;
 
@@ -552,18 +573,6 @@ make_rules(struct making *making)
 	making->settings->annotator.ncauses = default_book.ncauses;
 }
 
-/* An option's text; "" if libconfuse had no memory for it, told at the end. */
-static const char *
-text_of(struct making *making, const char *option)
-{
-	const char *text = cfg_getstr(making->cfg, option);
-
-	if (text != NULL)
-		return text;
-	making->memory->arena.failed = true;
-	return "";
-}
-
 static void
 make_host(struct making *making)
 {
@@ -619,7 +628,7 @@ make_annotator(struct making *making)
 	annotator->domains.own = keep_list(making, "typo_domains");
 	annotator->domains.common = default_domains;
 	annotator->limits = LIMITS_DEFAULT;
-	annotator->time_limit = cfg_getfloat(cfg, "time_limit");
+	annotator->time_limit = number_of(making, "time_limit");
 	make_languages(making);
 	annotator->language = need_language(making, "language",
 	    text_of(making, "language"));

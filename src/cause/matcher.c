@@ -160,6 +160,7 @@ try_alternative(struct matcher *matcher, const struct ruleset *set,
 {
 	size_t rule = set->index->alternatives[alternative].rule;
 	const pcre2_code *code;
+	int result;
 
 	if (!conditions_match(&set->book->rules[rule], evidence) ||
 	    is_late(matcher) || !prepare(matcher))
@@ -170,9 +171,11 @@ try_alternative(struct matcher *matcher, const struct ruleset *set,
 		matcher->arena->failed = true;
 		return false;
 	}
-	if (pcre2_match(code, (PCRE2_SPTR)text.p, text.len, 0,
-	    PCRE2_NO_UTF_CHECK, matcher->match_data,
-	    matcher->match_context) < 0)
+	result = pcre2_match(code, (PCRE2_SPTR)text.p, text.len, 0,
+	    PCRE2_NO_UTF_CHECK, matcher->match_data, matcher->match_context);
+	if (result == PCRE2_ERROR_NOMEMORY)
+		matcher->arena->failed = true;
+	if (result < 0)
 		return false;
 	take_rule(match, set, rule);
 	collect_parameters(matcher, code, text, match);

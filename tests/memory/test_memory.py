@@ -125,6 +125,40 @@ def test_filter(program, shared, folder):
             judge(f"filter, {name}: {what} fails", faults, f"{total} runs: {figures}")
 
 
+# --- whybounce show, explain
+
+def test_commands(program, shared, folder):
+    """Each allocation fails in turn: the whole answer comes, or an error in words.
+
+    libconfuse aborts the program where it has no memory for its own tables; it says so.
+    """
+    tally = Tally(os.path.join(folder, "commands.tally"))
+    settings = os.path.join(folder, "commands.conf")
+    with open(settings, "w") as file:
+        file.write(SETTINGS)
+    for command in (["show", "--json", "-c", settings, corpus(MAILS[0])],
+                    ["explain", "-c", settings, "552 5.2.2 Mailbox full"]):
+        def run(**fail):
+            env = dict(os.environ, LD_PRELOAD=shared, FAIL_FILE=tally.path, LC_ALL="C", **fail)
+            return subprocess.run([program, *command], env=env, capture_output=True,
+                                  timeout=TIMEOUT)
+        wanted = run()
+        total = tally["count"]
+        for kind in ("FAIL_AT", "FAIL_FROM"):
+            faults, whole = [], 0
+            for n in range(1, total + 1):
+                done = run(**{kind: str(n)})
+                if done.returncode == 0 and done.stdout == wanted.stdout:
+                    whole += 1
+                elif (done.returncode <= 0 and done.returncode != -signal.SIGABRT or
+                      not done.stderr.strip()):
+                    faults.append(f"{kind}={n} of {total}: {told(done.returncode)}, "
+                                  f"{len(done.stdout)} bytes, {done.stderr[:150]}")
+            what = "one allocation" if kind == "FAIL_AT" else "an allocation and all after it"
+            judge(f"{command[0]}: {what} fails", faults if total > 0 else ["no allocation"],
+                  f"{total} runs: {whole} with the whole answer")
+
+
 # --- whybounced
 
 class FailingDaemon(Daemon):
@@ -372,6 +406,7 @@ def main(arguments):
     folder = tempfile.mkdtemp(prefix="whybounce-memory-")
     try:
         for test, given in ((test_filter, (program, shared, folder)),
+                            (test_commands, (program, shared, folder)),
                             (test_daemon, (daemon, shared, folder)),
                             (test_valgrind, (program, folder))):
             start = time.monotonic()
