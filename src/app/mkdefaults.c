@@ -150,26 +150,25 @@ put_prefilter(const struct prefilter *prefilter)
 	puts("\n};\n\nstatic const uint64_t eight_bit[] = {");
 	for (size_t i = 0; i < 2 * prefilter->words; i++)
 		put_number(i, prefilter->eight_bit[i]);
-	puts("\n};\n\nstatic const uint16_t starts[] = {");
-	for (size_t i = 0; i < PREFILTER_TRIPLES; i++)
-		put_number(i, prefilter->starts[i]);
-	puts("\n};\n\nstatic const struct prefilter_state states[] = {");
+	puts("\n};\n\nstatic const struct prefilter_branch starts[] = {");
+	for (size_t i = 0; i < PREFILTER_PAIRS; i++)
+		printf("\t{ %u, %#x },\n",
+		    (unsigned)prefilter->starts[i].child,
+		    (unsigned)prefilter->starts[i].symbols);
+	puts("};\n\nstatic const struct prefilter_state states[] = {");
 	for (size_t i = 0; i <= prefilter->nstates; i++)
-		printf("\t{ %u, %u, %u, %#x },\n",
-		    (unsigned)prefilter->states[i].child,
-		    (unsigned)prefilter->states[i].bit,
+		printf("\t{ { %u, %#x }, %#x, %u },\n",
+		    (unsigned)prefilter->states[i].next.child,
+		    (unsigned)prefilter->states[i].next.symbols,
 		    (unsigned)prefilter->states[i].tail,
-		    (unsigned)prefilter->states[i].symbols);
-	puts("};\n\nstatic const unsigned char tails[] = {");
-	for (size_t i = 0; i < prefilter->ntails; i++)
-		put_number(i, prefilter->tails[i]);
-	puts("\n};\n\nstatic const uint32_t bits[] = {");
+		    (unsigned)prefilter->states[i].bit);
+	puts("};\n\nstatic const uint32_t bits[] = {");
 	for (size_t i = 0; i < prefilter->nbits; i++)
 		put_number(i, prefilter->bits[i]);
 	printf("\n};\n\nstatic const struct prefilter prefilter = {\n"
-	    "\t%zu, %zu, %zu, %zu,\n\talways, eight_bit, starts, states, "
-	    "tails, bits\n};\n\n", prefilter->words, prefilter->nstates,
-	    prefilter->ntails, prefilter->nbits);
+	    "\t%zu, %zu, %zu,\n\talways, eight_bit, starts, states, bits\n"
+	    "};\n\n", prefilter->words, prefilter->nstates,
+	    prefilter->nbits);
 }
 
 static void

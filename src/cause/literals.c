@@ -62,7 +62,7 @@ keep_better(struct sets *best, const struct prefilter_literal *literals,
 static void
 end_run(struct sets *best, struct prefilter_literal *run)
 {
-	if (run->len >= PREFILTER_TRIPLE)
+	if (run->len >= PREFILTER_SHORTEST)
 		keep_better(best, run, 1, run->len);
 	run->len = 0;
 }

@@ -3,16 +3,16 @@
 
 #include <string.h>
 
-#include "base/ascii.h"
+#include "mail/charset.h"
 
-/* Returns the child of state for a symbol; 0: it has none. */
+/* Returns the state that a symbol leads to; 0: none. */
 static uint32_t
-next_state(const struct prefilter_state *state, unsigned symbol)
+follow(const struct prefilter_branch *branch, unsigned symbol)
 {
 	uint32_t bit = (uint32_t)1 << symbol;
 
-	return (state->symbols & bit) == 0 ? 0 : state->child +
-	    (uint32_t)__builtin_popcount(state->symbols & (bit - 1));
+	return (branch->symbols & bit) == 0 ? 0 : branch->child +
+	    (uint32_t)__builtin_popcount(branch->symbols & (bit - 1));
 }
 
 /* Sets the bits of each literal that goes on from state at with text. */
@@ -23,9 +23,9 @@ search_here(const struct prefilter *prefilter, uint32_t at, struct span text,
 	while (at != 0) {
 		const struct prefilter_state *state = &prefilter->states[at];
 
-		for (uint32_t i = state->tail; i < state[1].tail; i++) {
+		for (uint32_t tail = state->tail; tail > 1; tail >>= 5) {
 			if (text.len == 0 ||
-			    PREFILTER_SYMBOL(text.p[0]) != prefilter->tails[i])
+			    PREFILTER_SYMBOL(text.p[0]) != (tail & 31))
 				return;
 			text = span_from(text, 1);
 		}
@@ -33,7 +33,7 @@ search_here(const struct prefilter *prefilter, uint32_t at, struct span text,
 			prefilter_set_bit(words, prefilter->bits[i]);
 		if (text.len == 0)
 			return;
-		at = next_state(state, PREFILTER_SYMBOL(text.p[0]));
+		at = follow(&state->next, PREFILTER_SYMBOL(text.p[0]));
 		text = span_from(text, 1);
 	}
 }
@@ -42,19 +42,21 @@ void
 prefilter_search(const struct prefilter *prefilter, struct span text,
     uint64_t *words)
 {
-	size_t n = prefilter->words, triple = 0;
-	bool eight_bit = false;
+	size_t n = prefilter->words;
 
 	memcpy(words, prefilter->always, 2 * n * sizeof(*words));
-	for (size_t i = 0; i < text.len; i++) {
-		eight_bit = eight_bit || ascii_is_8bit(text.p[i]);
-		triple = prefilter_triple(triple, text.p[i]);
-		if (i + 1 >= PREFILTER_TRIPLE && prefilter->starts[triple] != 0)
-			search_here(prefilter, prefilter->starts[triple],
-			    span_from(text, i + 1), words);
+	for (size_t i = 2; i < text.len; i++) {
+		size_t pair = prefilter_pair(text.p + i - 2);
+		uint32_t at = follow(&prefilter->starts[pair],
+		    PREFILTER_SYMBOL(text.p[i]));
+
+		if (at != 0)
+			search_here(prefilter, at, span_from(text, i + 1),
+			    words);
 	}
-	for (size_t i = 0; eight_bit && i < 2 * n; i++)
-		words[i] |= prefilter->eight_bit[i];
+	if (!charset_is_ascii(text))
+		for (size_t i = 0; i < 2 * n; i++)
+			words[i] |= prefilter->eight_bit[i];
 	for (size_t i = 0; i < n; i++)
 		words[i] &= words[n + i];
 }

@@ -20,15 +20,14 @@
  */
 #define PREFILTER_SYMBOL(byte) ((unsigned char)(byte) & 31u)
 
-/* Three symbols that follow in a text; each literal begins with such. */
-#define PREFILTER_TRIPLE 3
-#define PREFILTER_TRIPLES ((size_t)1 << 15)
+/* Two symbols that follow in a text: what each literal begins with. */
+#define PREFILTER_PAIRS ((size_t)1 << 10)
 
-/* The triple that ends with byte, behind the one that ended before it. */
 static inline size_t
-prefilter_triple(size_t triple, char byte)
+prefilter_pair(const char *bytes)
 {
-	return (triple << 5 | PREFILTER_SYMBOL(byte)) % PREFILTER_TRIPLES;
+	return (size_t)PREFILTER_SYMBOL(bytes[0]) << 5 |
+	    PREFILTER_SYMBOL(bytes[1]);
 }
 
 /* Sets a bit of a run of words. */
@@ -39,14 +38,24 @@ prefilter_set_bit(uint64_t *words, size_t number)
 }
 
 /*
- * A state of the search: first its tail must follow. The states that come
- * next stand side by side, in the order of the symbols that lead to them. So
- * do the bits that it sets, and the symbols of its tail, up to those of the
- * state behind it.
+ * The states that one symbol leads to: they stand side by side, in the order
+ * of their symbols.
  */
+struct prefilter_branch {
+	uint32_t child;		/* the first state */
+	uint32_t symbols;	/* a bit for each that leads to one */
+};
+
+/*
+ * A state of the search: first its tail must follow, up to six symbols, five
+ * bits each, the first one lowest, and a 1 above them. Then it sets bits, up
+ * to those of the state behind it.
+ */
+#define PREFILTER_TAIL 6
 struct prefilter_state {
-	uint32_t child, bit, tail;	/* the first of each */
-	uint32_t symbols;	/* a bit for each that leads to a child */
+	struct prefilter_branch next;
+	uint32_t tail;
+	uint32_t bit;		/* the first */
 };
 
 /*
@@ -57,12 +66,11 @@ struct prefilter_state {
  */
 struct prefilter {
 	size_t words;			/* of a half */
-	size_t nstates, ntails, nbits;	/* for who writes the tables down */
+	size_t nstates, nbits;		/* for who writes the tables down */
 	const uint64_t *always;		/* no literals: set for every text */
 	const uint64_t *eight_bit;	/* set for every text beyond ASCII */
-	const uint16_t *starts;		/* the state of each triple; 0: none */
+	const struct prefilter_branch *starts;	/* of each pair */
 	const struct prefilter_state *states;	/* and one behind the last */
-	const unsigned char *tails;
 	const uint32_t *bits;
 };
 
@@ -83,6 +91,7 @@ size_t prefilter_split(char *pattern);
 
 /* A literal: ASCII in lower case, and characters beyond whose bytes have the
  * same symbols in either case; or the one byte 0x80, any byte beyond. */
+#define PREFILTER_SHORTEST 3
 #define PREFILTER_LITERAL 32
 struct prefilter_literal {
 	size_t len;
@@ -99,7 +108,7 @@ struct prefilter_set {
 
 /*
  * Finds up to two sets of literals of a pattern, the one that tells more
- * first. Literals have at least three bytes and are cut at PREFILTER_LITERAL.
+ * first. Literals have PREFILTER_SHORTEST to PREFILTER_LITERAL bytes.
  */
 void prefilter_literals(const char *pattern, struct prefilter_set sets[2]);
 

@@ -22,8 +22,7 @@ struct trie {
 	size_t words;		/* as in the prefilter, with these two */
 	uint64_t *always;
 	uint64_t *eight_bit;
-	uint32_t *roots;	/* the node of each triple */
-	struct node *nodes;
+	struct node *nodes;	/* from the second on those of the pairs */
 	size_t nnodes, node_capacity;
 	struct output *outputs;
 	size_t noutputs, output_capacity;
@@ -40,12 +39,10 @@ trie_new(size_t n)
 	trie->always = calloc(2 * trie->words + 1, sizeof(*trie->always));
 	trie->eight_bit = calloc(2 * trie->words + 1,
 	    sizeof(*trie->eight_bit));
-	trie->roots = calloc(PREFILTER_TRIPLES, sizeof(*trie->roots));
-	trie->node_capacity = 64;
+	trie->nnodes = trie->node_capacity = 1 + PREFILTER_PAIRS;
 	trie->nodes = calloc(trie->node_capacity, sizeof(*trie->nodes));
-	trie->nnodes = 1;
 	if (trie->always == NULL || trie->eight_bit == NULL ||
-	    trie->roots == NULL || trie->nodes == NULL) {
+	    trie->nodes == NULL) {
 		trie_free(trie);
 		return NULL;
 	}
@@ -59,7 +56,6 @@ trie_free(struct trie *trie)
 		return;
 	free(trie->always);
 	free(trie->eight_bit);
-	free(trie->roots);
 	free(trie->nodes);
 	free(trie->outputs);
 	free(trie);
@@ -121,15 +117,9 @@ make_child(struct trie *trie, uint32_t node, unsigned char symbol)
 static uint32_t
 make_path(struct trie *trie, const struct prefilter_literal *literal)
 {
-	size_t triple = 0;
-	uint32_t node;
+	uint32_t node = 1 + (uint32_t)prefilter_pair(literal->bytes);
 
-	for (size_t i = 0; i < PREFILTER_TRIPLE; i++)
-		triple = prefilter_triple(triple, literal->bytes[i]);
-	if (trie->roots[triple] == 0)
-		trie->roots[triple] = add_node(trie, 0, 0);
-	node = trie->roots[triple];
-	for (size_t i = PREFILTER_TRIPLE; i < literal->len && node != 0; i++)
+	for (size_t i = 2; i < literal->len && node != 0; i++)
 		node = make_child(trie, node,
 		    PREFILTER_SYMBOL(literal->bytes[i]));
 	return node;
@@ -177,66 +167,73 @@ trie_add(struct trie *trie, size_t number, const char *pattern)
 
 /* The tables of a prefilter as they are made. */
 struct tables {
+	struct prefilter_branch *starts;
 	struct prefilter_state *states;
-	uint16_t *starts;
-	unsigned char *tails;
 	uint32_t *bits;
 	uint32_t *order;	/* the node of each state */
-	uint32_t nstates, ntails, nbits;
+	uint32_t nstates, nbits;
 };
 
-/*
- * Moves what must follow a node, as long as it has nothing beside it, to the
- * tails; returns where that ends.
- */
-static uint32_t
-take_tail(const struct trie *trie, struct tables *tables, uint32_t node)
+/* Makes states of a node's children. */
+static struct prefilter_branch
+make_branch(const struct trie *trie, struct tables *tables, uint32_t node)
 {
+	struct prefilter_branch branch = { .child = tables->nstates };
 	const struct node *nodes = trie->nodes;
 
-	while (nodes[node].output == 0 &&
+	for (node = nodes[node].child; node != 0; node = nodes[node].sibling) {
+		branch.symbols |= (uint32_t)1 << nodes[node].symbol;
+		tables->order[tables->nstates++] = node;
+	}
+	return branch;
+}
+
+/*
+ * Gives what must follow a node, as long as it has nothing beside it, as a
+ * state's tail; returns the node where that ends.
+ */
+static uint32_t
+take_tail(const struct trie *trie, uint32_t node, uint32_t *tail)
+{
+	const struct node *nodes = trie->nodes;
+	unsigned shift = 0;
+
+	*tail = 0;
+	while (shift < 5 * PREFILTER_TAIL && nodes[node].output == 0 &&
 	    nodes[nodes[node].child].sibling == 0) {
 		node = nodes[node].child;
-		tables->tails[tables->ntails++] = nodes[node].symbol;
+		*tail |= (uint32_t)nodes[node].symbol << shift;
+		shift += 5;
 	}
+	*tail |= (uint32_t)1 << shift;
 	return node;
 }
 
 static void
 make_state(const struct trie *trie, struct tables *tables, uint32_t number)
 {
-	const struct node *nodes = trie->nodes;
 	struct prefilter_state *state = &tables->states[number];
-	uint32_t node, next;
+	uint32_t node = take_tail(trie, tables->order[number], &state->tail);
 
-	*state = (struct prefilter_state){ tables->nstates, tables->nbits,
-	    tables->ntails, 0 };
-	node = take_tail(trie, tables, tables->order[number]);
-	for (next = nodes[node].output; next != 0;
+	state->bit = tables->nbits;
+	for (uint32_t next = trie->nodes[node].output; next != 0;
 	    next = trie->outputs[next - 1].next)
 		tables->bits[tables->nbits++] = trie->outputs[next - 1].bit;
-	for (next = nodes[node].child; next != 0; next = nodes[next].sibling) {
-		state->symbols |= (uint32_t)1 << nodes[next].symbol;
-		tables->order[tables->nstates++] = next;
-	}
+	state->next = make_branch(trie, tables, node);
 }
 
-/* Numbers the nodes level by level, from 1. */
+/* Numbers the nodes behind the pairs level by level, from 1. */
 static void
 make_states(const struct trie *trie, struct tables *tables)
 {
 	uint32_t i;
 
 	tables->nstates = 1;
-	for (i = 0; i < PREFILTER_TRIPLES; i++)
-		if (trie->roots[i] != 0) {
-			tables->order[tables->nstates] = trie->roots[i];
-			tables->starts[i] = (uint16_t)tables->nstates++;
-		}
+	for (i = 0; i < PREFILTER_PAIRS; i++)
+		tables->starts[i] = make_branch(trie, tables, 1 + i);
 	for (i = 1; i < tables->nstates; i++)
 		make_state(trie, tables, i);
-	tables->states[i] = (struct prefilter_state){ tables->nstates,
-	    tables->nbits, tables->ntails, 0 };
+	tables->states[i].bit = tables->nbits;
 }
 
 static const void *
@@ -250,38 +247,34 @@ trie_finish(const struct trie *trie, struct prefilter *prefilter,
     struct arena *arena)
 {
 	struct tables tables = {
+		.starts = calloc(PREFILTER_PAIRS, sizeof(*tables.starts)),
 		.states = calloc(trie->nnodes + 1, sizeof(*tables.states)),
-		.starts = calloc(PREFILTER_TRIPLES, sizeof(*tables.starts)),
-		.tails = calloc(trie->nnodes, 1),
 		.bits = calloc(trie->noutputs + 1, sizeof(*tables.bits)),
 		.order = calloc(trie->nnodes, sizeof(*tables.order))
 	};
-	bool ok = tables.states != NULL && tables.starts != NULL &&
-	    tables.tails != NULL && tables.bits != NULL &&
-	    tables.order != NULL;
+	bool ok = tables.starts != NULL && tables.states != NULL &&
+	    tables.bits != NULL && tables.order != NULL;
 
 	if (ok) {
 		make_states(trie, &tables);
 		*prefilter = (struct prefilter){
 			.words = trie->words, .nstates = tables.nstates,
-			.ntails = tables.ntails, .nbits = tables.nbits,
+			.nbits = tables.nbits,
 			.always = keep(arena, trie->always, 2 * trie->words,
 			    sizeof(*trie->always)),
 			.eight_bit = keep(arena, trie->eight_bit,
 			    2 * trie->words, sizeof(*trie->eight_bit)),
 			.starts = keep(arena, tables.starts,
-			    PREFILTER_TRIPLES, sizeof(*tables.starts)),
+			    PREFILTER_PAIRS, sizeof(*tables.starts)),
 			.states = keep(arena, tables.states,
 			    (size_t)tables.nstates + 1,
 			    sizeof(*tables.states)),
-			.tails = keep(arena, tables.tails, tables.ntails, 1),
 			.bits = keep(arena, tables.bits, tables.nbits,
 			    sizeof(*tables.bits))
 		};
 	}
-	free(tables.states);
 	free(tables.starts);
-	free(tables.tails);
+	free(tables.states);
 	free(tables.bits);
 	free(tables.order);
 	return ok && !arena->failed;

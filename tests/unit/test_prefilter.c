@@ -416,13 +416,11 @@ test_builtin_index(void **state)
 	b = made->prefilter;
 	assert_int_equal(a->words, b->words);
 	assert_int_equal(a->nstates, b->nstates);
-	assert_int_equal(a->ntails, b->ntails);
 	assert_int_equal(a->nbits, b->nbits);
 	EQUAL_TABLES(a, b, always, 2 * a->words);
 	EQUAL_TABLES(a, b, eight_bit, 2 * a->words);
-	EQUAL_TABLES(a, b, starts, PREFILTER_TRIPLES);
+	EQUAL_TABLES(a, b, starts, PREFILTER_PAIRS);
 	EQUAL_TABLES(a, b, states, a->nstates + 1);
-	EQUAL_TABLES(a, b, tails, a->ntails);
 	EQUAL_TABLES(a, b, bits, a->nbits);
 	ruleset_free(set);
 }
