@@ -10,17 +10,11 @@
 
 #define LONGEST_LINE 2000
 
-static bool to_stderr = true;
-static const char *program = "whybounced";
+/* Where lines go to. */
+static enum { TO_TERMINAL, TO_JOURNAL, TO_SYSLOG } target = TO_TERMINAL;
 
-void
-log_open(const char *name, int facility, bool foreground)
-{
-	program = name;
-	to_stderr = foreground;
-	/* libmilter logs by syslog() itself, whatever we do. */
-	openlog(name, LOG_PID, facility);
-}
+/* What a line on the terminal begins with. */
+static char prefix[64];
 
 /* Does systemd's journal read our standard error? It knows who writes. */
 static bool
@@ -37,6 +31,16 @@ is_journal(void)
 }
 
 void
+log_open(const char *name, int facility, bool foreground)
+{
+	target = !foreground ? TO_SYSLOG : is_journal() ? TO_JOURNAL :
+	    TO_TERMINAL;
+	snprintf(prefix, sizeof(prefix), "%s[%ld]: ", name, (long)getpid());
+	/* libmilter logs by syslog() itself, whatever we do. */
+	openlog(name, LOG_PID, facility);
+}
+
+void
 log_line(enum log_level level, const char *format, ...)
 {
 	static const int priorities[] = { LOG_ERR, LOG_WARNING, LOG_INFO };
@@ -49,11 +53,14 @@ log_line(enum log_level level, const char *format, ...)
 	for (char *p = line; *p != '\0'; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = ' ';
-	if (!to_stderr)
+	switch (target) {
+	case TO_SYSLOG:
 		syslog(priorities[level], "%s", line);
-	else if (is_journal())
+		break;
+	case TO_JOURNAL:
 		fprintf(stderr, "<%d>%s\n", priorities[level], line);
-	else
-		fprintf(stderr, "%s[%ld]: %s\n", program, (long)getpid(),
-		    line);
+		break;
+	case TO_TERMINAL:
+		fprintf(stderr, "%s%s\n", prefix, line);
+	}
 }

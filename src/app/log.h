@@ -12,7 +12,8 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO };
 /*
  * Opens the log under a program's name; foreground: standard error, with no
  * facility, and without name and number where that is the journal of systemd,
- * which adds them. Called once, before threads are made.
+ * which adds them. Called before anything is logged; may be called again
+ * before threads are made.
  */
 void log_open(const char *name, int facility, bool foreground);
 

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -299,6 +300,7 @@ main(int argc, char **argv)
 		return usage();
 	if (settings_path == NULL && access(SETTINGS_PATH, F_OK) == 0)
 		settings_path = SETTINGS_PATH;
+	log_open("whybounced", LOG_MAIL, true);
 	settings = load();
 	if (settings == NULL)
 		return EXIT_SETTINGS;
