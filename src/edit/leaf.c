@@ -33,17 +33,17 @@ offset_of(const struct message *message, const char *p)
 static struct span
 with_eol(const struct message *message, struct span text)
 {
-	struct span line;
+	struct span eol = span_of(message->eol), line;
 	struct buf out;
 
-	if (message->eol[0] == '\n')
+	if (eol.len == 1)
 		return text;
 	buf_init(&out, message->arena);
 	buf_reserve(&out, text.len + text.len / 16);
 	while (span_next_line(&text, &line)) {
 		buf_add_span(&out, line);
 		if (line.p + line.len < text.p)
-			buf_add_string(&out, message->eol);
+			buf_add_span(&out, eol);
 	}
 	return buf_span(&out);
 }

@@ -25,6 +25,8 @@ static const struct {
 static bool
 is_unseen(ucs4_t c)
 {
+	if (c >= ' ' && c < 0x7f)
+		return false;
 	for (size_t i = 0; i < sizeof(unseen) / sizeof(unseen[0]); i++)
 		if (c >= unseen[i].first && c <= unseen[i].last)
 			return true;
@@ -108,9 +110,18 @@ sanitize_value(struct arena *arena, struct span value, size_t max,
 static bool
 is_risky(struct span line)
 {
-	return line.len > 0 && (line.p[0] == '.' || line.p[0] == '>' ||
-	    span_starts_nocase(line, SPAN("--")) ||
-	    (line.len >= 5 && memcmp(line.p, "From ", 5) == 0));
+	if (line.len == 0)
+		return false;
+	switch (line.p[0]) {
+	case '.':
+	case '>':
+		return true;
+	case '-':
+		return line.len >= 2 && line.p[1] == '-';
+	case 'F':
+		return line.len >= 5 && memcmp(line.p, "From ", 5) == 0;
+	}
+	return false;
 }
 
 struct span

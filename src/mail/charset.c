@@ -103,8 +103,9 @@ static const struct charset *
 find_charset(struct span name)
 {
 	name = span_trim(name);
-	for (size_t i = 0; name.len > 0 && i < NCHARSETS; i++)
-		if (span_equal_nocase(name, charsets[i].name))
+	for (size_t i = 0; i < NCHARSETS; i++)
+		if (name.len == charsets[i].name.len &&
+		    span_equal_nocase(name, charsets[i].name))
 			return &charsets[i];
 	return NULL;
 }
@@ -193,15 +194,18 @@ charset_cut(struct span text, size_t max)
 	return span_first(text, max);
 }
 
+/* No name at all is taken for ASCII, too. */
+static bool
+extends_ascii(struct span name, const struct charset *known)
+{
+	return known != NULL ? known->plain == EXTENDS_ASCII :
+	    span_trim(name).len == 0;
+}
+
 bool
 charset_extends_ascii(struct span charset)
 {
-	const struct charset *known;
-
-	if (span_trim(charset).len == 0)
-		return true;
-	known = find_charset(charset);
-	return known != NULL && known->plain == EXTENDS_ASCII;
+	return extends_ascii(charset, find_charset(charset));
 }
 
 #define REPLACEMENT "\357\277\275"	/* U+FFFD */
@@ -357,7 +361,7 @@ to_utf8(struct conversion *conversion, struct span charset, struct span text)
 {
 	const struct charset *known = find_charset(charset);
 
-	if (text.p == NULL || (charset_extends_ascii(charset) &&
+	if (text.p == NULL || (extends_ascii(charset, known) &&
 	    charset_is_ascii(text) &&
 	    span_find_char(text, ESCAPE) == SPAN_NONE))
 		return text;
