@@ -18,6 +18,6 @@ struct default_language {
 extern const struct rule_book default_book;	/* with the causes */
 extern const struct default_language default_languages[];	/* en first */
 extern const size_t default_nlanguages;
-extern const char *const default_domains[];	/* ends with NULL */
+extern const struct span default_domains[];	/* ends with an absent one */
 
 #endif

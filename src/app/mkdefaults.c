@@ -216,16 +216,16 @@ put_domains(const char *path)
 		perror(path);
 		return false;
 	}
-	puts("const char *const default_domains[] = {");
+	puts("const struct span default_domains[] = {");
 	while (fgets(line, sizeof(line), file) != NULL) {
 		line[strcspn(line, " \t\r\n#")] = '\0';
 		if (line[0] == '\0')
 			continue;
-		putchar('\t');
+		printf("\tSPAN_INIT(");
 		put_string(line);
-		puts(",");
+		puts("),");
 	}
-	puts("\tNULL\n};\n");
+	puts("\t{ NULL, 0 }\n};\n");
 	fclose(file);
 	return true;
 }

@@ -93,15 +93,17 @@ number_of(struct making *making, const char *option)
 	return cfg_getfloat(making->cfg, option);
 }
 
-static const char *const *
+/* A list of texts, which ends with an absent span. */
+static const struct span *
 keep_list(struct making *making, const char *name)
 {
 	unsigned n = cfg_size(making->cfg, name);
-	const char **list = arena_alloc(&making->memory->arena,
+	struct span *list = arena_alloc(&making->memory->arena,
 	    (n + 1) * sizeof(*list));
 
 	for (unsigned i = 0; list != NULL && i < n; i++)
-		list[i] = keep(making, cfg_getnstr(making->cfg, name, i));
+		list[i] = span_of(keep(making, cfg_getnstr(making->cfg, name,
+		    i)));
 	return list;
 }
 

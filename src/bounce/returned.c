@@ -65,12 +65,12 @@ returned_read_part(struct returned *returned, const struct message *message,
 }
 
 bool
-name_is_listed(struct span name, const char *const *globs)
+name_is_listed(struct span name, const struct span *globs)
 {
 	if (name.len > 0 && name.p[name.len - 1] == '.')
 		name.len--;
-	for (size_t i = 0; globs != NULL && globs[i] != NULL; i++)
-		if (name.len > 0 && span_glob(span_of(globs[i]), name))
+	for (; globs != NULL && globs->p != NULL; globs++)
+		if (name.len > 0 && span_glob(*globs, name))
 			return true;
 	return false;
 }
@@ -100,7 +100,7 @@ received_by(struct span value)
  * name, so this proves nothing, and takes the proof of the contrary away.
  */
 static bool
-is_from_ours(struct span value, const char *const *hosts)
+is_from_ours(struct span value, const struct span *hosts)
 {
 	size_t by = span_find_nocase(value, SPAN(" by "));
 	size_t len;
@@ -141,7 +141,7 @@ returned_is_foreign(const struct returned *returned, struct arena *arena,
 	bool received = false;
 
 	/* Only a list of hosts lets Received fields be judged. */
-	if (site->hosts == NULL || site->hosts[0] == NULL ||
+	if (site->hosts == NULL || site->hosts[0].p == NULL ||
 	    name_is_listed(reporting_mta, site->hosts))
 		return false;
 	while ((field = header_next(&returned->headers, "Received",

@@ -25,10 +25,10 @@ void returned_read_part(struct returned *returned,
 bool returned_read_text(struct returned *returned, struct arena *arena,
     struct span text, const struct limits *limits);
 
-/* What a site is known by. Lists end with NULL, may be NULL. */
+/* What a site is known by. Lists end with an absent span, may be NULL. */
 struct site_names {
-	const char *const *hosts;	/* globs for its mail servers */
-	const char *const *domains;	/* domains its users write from */
+	const struct span *hosts;	/* globs for its mail servers */
+	const struct span *domains;	/* domains its users write from */
 };
 
 /*
@@ -42,7 +42,10 @@ bool returned_is_foreign(const struct returned *returned,
     struct arena *arena, struct span reporting_mta,
     const struct site_names *site);
 
-/* True if name matches one of a list of globs; false for a NULL list. */
-bool name_is_listed(struct span name, const char *const *globs);
+/*
+ * True if name matches one of a list of globs, which ends with an absent one;
+ * false for a NULL list.
+ */
+bool name_is_listed(struct span name, const struct span *globs);
 
 #endif

@@ -136,19 +136,17 @@ is_likely_slip(struct span name, struct span domain)
 }
 
 static struct span
-find_in(const char *const *list, struct span domain, bool *known)
+find_in(const struct span *list, struct span domain, bool *known)
 {
 	struct span found = SPAN_ABSENT;
 
-	for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
-		struct span name = span_of(list[i]);
-
-		if (span_equal_nocase(name, domain)) {
+	for (; list != NULL && list->p != NULL; list++) {
+		if (span_equal_nocase(*list, domain)) {
 			*known = true;
 			return SPAN_ABSENT;
 		}
-		if (found.p == NULL && is_likely_slip(name, domain))
-			found = name;
+		if (found.p == NULL && is_likely_slip(*list, domain))
+			found = *list;
 	}
 	return found;
 }

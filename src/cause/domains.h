@@ -10,10 +10,10 @@
 #include "base/arena.h"
 #include "base/span.h"
 
-/* Lists of domains in lower case. Lists end with NULL, may be NULL. */
+/* Lists of domains in lower case. They end with an absent span; may be NULL. */
 struct known_domains {
-	const char *const *own;		/* the administrator's, come first */
-	const char *const *common;	/* conf/domains */
+	const struct span *own;		/* the administrator's, come first */
+	const struct span *common;	/* conf/domains */
 };
 
 /*

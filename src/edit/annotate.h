@@ -32,7 +32,7 @@ struct language_choice {
 
 /*
  * Everything that does not change from mail to mail: read only, shared by any
- * number of threads. Lists of globs end with NULL and may be NULL.
+ * number of threads. Lists of globs end with an absent span and may be NULL.
  */
 struct annotator {
 	struct span host;	/* our name: who is speaking */
@@ -41,7 +41,7 @@ struct annotator {
 	unsigned annotate;	/* ANNOTATE_… */
 	bool edit_signed;	/* also the text of a DKIM-signed bounce */
 	size_t max_body;	/* bytes; of larger mails the header only */
-	const char *const *exempt;	/* readers that are programs */
+	const struct span *exempt;	/* readers that are programs */
 	struct languages languages;
 	const struct language *language;	/* the default */
 	const struct language_choice *choices;

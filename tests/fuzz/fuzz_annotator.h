@@ -17,7 +17,9 @@ static inline struct settings *
 fuzz_settings(void)
 {
 	static struct settings *settings;
-	static const char *const hosts[] = { "*.example.org", NULL };
+	static const struct span hosts[] = {
+		SPAN_INIT("*.example.org"), { NULL, 0 }
+	};
 	struct faults faults = { .tell = NULL };
 
 	if (settings != NULL)

@@ -32,7 +32,9 @@ check_report(const struct report *report, const struct limits *limits)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const hosts[] = { "*.example.org", NULL };
+	static const struct span hosts[] = {
+		SPAN_INIT("*.example.org"), { NULL, 0 }
+	};
 	struct span bytes = fuzz_input(data, size), text, line;
 	struct limits limits = LIMITS_DEFAULT;
 	struct site_names site = { hosts, hosts };

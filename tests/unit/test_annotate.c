@@ -535,8 +535,8 @@ test_max_body(void **state)
 static void
 test_exempt_readers(void **state)
 {
-	static const char *const exempt[] = {
-		"*-bounces@*", "srs0*@*", NULL
+	static const struct span exempt[] = {
+		SPAN_INIT("*-bounces@*"), SPAN_INIT("srs0*@*"), { NULL, 0 }
 	};
 	static const struct {
 		const char *reader;
@@ -696,7 +696,9 @@ test_limits(void **state)
 static void
 test_marks(void **state)
 {
-	static const char *const hosts[] = { "*.mx.example.org", NULL };
+	static const struct span hosts[] = {
+		SPAN_INIT("*.mx.example.org"), { NULL, 0 }
+	};
 	static const struct {
 		const char *mail;
 		bool trusted;
@@ -980,7 +982,9 @@ test_all_languages(void **state)
 static void
 test_hints(void **state)
 {
-	static const char *const hosts[] = { "mail.example.org", NULL };
+	static const struct span hosts[] = {
+		SPAN_INIT("mail.example.org"), { NULL, 0 }
+	};
 	struct done done;
 
 	run(&done, *state, SPAN(SYSTEM REPORT "--b/1\n\n"

@@ -3,13 +3,15 @@
 #include "cause/domains.h"
 #include "unittest.h"
 
-static const char *const own[] = {
-	"example.org", "our-company.example", "gmeil.com", NULL
+static const struct span own[] = {
+	SPAN_INIT("example.org"), SPAN_INIT("our-company.example"),
+	SPAN_INIT("gmeil.com"), { NULL, 0 }
 };
-static const char *const common[] = {
-	"gmail.com", "hotmail.co.uk", "aol.com", "wp.pl", "seznam.cz",
-	"webb.de",
-	"example.com", NULL
+static const struct span common[] = {
+	SPAN_INIT("gmail.com"), SPAN_INIT("hotmail.co.uk"),
+	SPAN_INIT("aol.com"), SPAN_INIT("wp.pl"), SPAN_INIT("seznam.cz"),
+	SPAN_INIT("webb.de"),
+	SPAN_INIT("example.com"), { NULL, 0 }
 };
 static const struct known_domains known = { own, common };
 
@@ -111,15 +113,17 @@ test_slips(void **state)
 static void
 test_own_list_first(void **state)
 {
-	static const char *const near[] = { "gmal.net", "gmbil.com", NULL };
+	static const struct span near[] = {
+		SPAN_INIT("gmal.net"), SPAN_INIT("gmbil.com"), { NULL, 0 }
+	};
 	const struct known_domains both = { near, common };
 	struct span meant;
 
 	(void)state;
 	meant = domains_meant(&both, SPAN("gmil.com"));
-	assert_ptr_equal(meant.p, near[1]);
+	assert_ptr_equal(meant.p, near[1].p);
 	meant = domains_meant(&both, SPAN("gmaik.com"));
-	assert_ptr_equal(meant.p, common[0]);
+	assert_ptr_equal(meant.p, common[0].p);
 	assert_absent(domains_meant(&both, SPAN("gmbil.com")));
 }
 
@@ -147,11 +151,11 @@ test_builtin_domains(void **state)
 	size_t n = 0;
 
 	(void)state;
-	for (; default_domains[n] != NULL; n++) {
-		struct span domain = span_of(default_domains[n]);
+	for (; default_domains[n].p != NULL; n++) {
+		struct span domain = default_domains[n];
 
 		assert_absent(domains_meant(&builtin, domain));
-		assert_int_equal(strcspn(default_domains[n],
+		assert_int_equal(strcspn(domain.p,
 		    "ABCDEFGHIJKLMNOPQRSTUVWXYZ @"), domain.len);
 	}
 	assert_true(n > 50);

@@ -117,8 +117,9 @@ test_parts(void **state)
 static void
 test_names(void **state)
 {
-	static const char *const globs[] = {
-		"mail.example.org", "*.mx.example.org", NULL
+	static const struct span globs[] = {
+		SPAN_INIT("mail.example.org"), SPAN_INIT("*.mx.example.org"),
+		{ NULL, 0 }
 	};
 	static const struct {
 		const char *name;
@@ -149,8 +150,12 @@ test_names(void **state)
 static void
 test_backscatter(void **state)
 {
-	static const char *const hosts[] = { "*.example.org", NULL };
-	static const char *const domains[] = { "example.org", NULL };
+	static const struct span hosts[] = {
+		SPAN_INIT("*.example.org"), { NULL, 0 }
+	};
+	static const struct span domains[] = {
+		SPAN_INIT("example.org"), { NULL, 0 }
+	};
 	static const struct {
 		const char *header;
 		const char *reporter;
