@@ -7,6 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
@@ -267,6 +270,20 @@ serve(const struct settings *settings)
 	return result;
 }
 
+/*
+ * glibc makes eight heaps a core, and gives the end of one back to the system
+ * after almost every bounce, which took a twentieth of its time. Two of them
+ * that keep a megabyte are faster and smaller.
+ */
+static void
+settle_heaps(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_ARENA_MAX, 2);
+	mallopt(M_TRIM_THRESHOLD, 1 << 20);
+#endif
+}
+
 static int
 usage(void)
 {
@@ -300,6 +317,7 @@ main(int argc, char **argv)
 		return usage();
 	if (settings_path == NULL && access(SETTINGS_PATH, F_OK) == 0)
 		settings_path = SETTINGS_PATH;
+	settle_heaps();
 	log_open("whybounced", LOG_MAIL, true);
 	settings = load();
 	if (settings == NULL)
