@@ -184,7 +184,6 @@ phrase_size(const struct phrases *phrases, struct span value)
 {
 	double size = read_size(span_trim(value));
 	const char *key = "size.kb";
-	struct span decimal = phrase(phrases, "number.decimal");
 	struct filler filler = { "number", SPAN_ABSENT };
 	struct buf out;
 	unsigned tenths;
@@ -204,7 +203,7 @@ phrase_size(const struct phrases *phrases, struct span value)
 	buf_init(&out, phrases->arena);
 	buf_add_number(&out, tenths / 10);
 	if (tenths % 10 != 0 && tenths < 1000) {
-		buf_add_span(&out, decimal);
+		buf_add_span(&out, phrase(phrases, "number.decimal"));
 		buf_add_number(&out, tenths % 10);
 	}
 	filler.value = buf_span(&out);
