@@ -227,7 +227,7 @@ tell_parameters(const struct teller *teller, struct texts *texts,
 		const char *name = rule_parameter_names[i];
 		struct span value = finding_parameter(finding, name);
 
-		if (i > 0 || finding->blocklist == NULL)
+		if (value.len > 0 && (i > 0 || finding->blocklist == NULL))
 			tell_parameter(teller, texts, finding->cause, name,
 			    shown_parameter(teller, name, value));
 	}

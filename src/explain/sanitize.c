@@ -45,7 +45,9 @@ is_space(ucs4_t c)
 static bool
 is_clean(struct span value, size_t max, bool spell_at)
 {
-	if (value.len == 0 || value.len > max || value.p[0] == ' ' ||
+	if (value.len == 0)
+		return true;
+	if (value.len > max || value.p[0] == ' ' ||
 	    value.p[value.len - 1] == ' ')
 		return false;
 	for (size_t i = 0; i < value.len; i++) {
