@@ -145,10 +145,10 @@ static void
 put_prefilter(const struct prefilter *prefilter)
 {
 	puts("static const uint64_t always[] = {");
-	for (size_t i = 0; i < 2 * prefilter->words; i++)
+	for (size_t i = 0; i < PREFILTER_RUNS * prefilter->words; i++)
 		put_number(i, prefilter->always[i]);
 	puts("\n};\n\nstatic const uint64_t eight_bit[] = {");
-	for (size_t i = 0; i < 2 * prefilter->words; i++)
+	for (size_t i = 0; i < PREFILTER_RUNS * prefilter->words; i++)
 		put_number(i, prefilter->eight_bit[i]);
 	puts("\n};\n\nstatic const struct prefilter_branch starts[] = {");
 	for (size_t i = 0; i < PREFILTER_PAIRS; i++)

@@ -36,11 +36,11 @@ struct finding {
  * Names the cause for a recipient, by the order of evidence: text rules,
  * status rules (a provider's own before IANA's), code rules. Action delivered,
  * relayed or expanded needs no reply. A text that is known to name no reason
- * leaves it to the status, not to the code. A time-out of the queue gives way to a
- * concrete reason in the same reply. A code or status of success decides only
- * for a recipient of whom no action is told. report says who wrote the notice.
- * Finds reason-not-given where nothing decides. matcher is the caller's, one a
- * message.
+ * leaves it to the status, not to the code. A time-out of the queue gives way
+ * to a concrete reason in the same reply. A code or status of success decides
+ * only for a recipient of whom no action is told. report says who wrote the
+ * notice. Finds reason-not-given where nothing decides. matcher is the
+ * caller's, one a message.
  */
 void cause_find(struct finding *finding, struct matcher *matcher,
     const struct recipient *recipient, const struct report *report);

@@ -12,9 +12,10 @@
 
 #define DEPTH 16	/* of groups */
 
-/* The best two sets that a sequence has, the better one first. */
+/* The best sets that a sequence has, in the order in which they stand. */
 struct sets {
-	struct prefilter_set v[2];
+	struct prefilter_set v[PREFILTER_SETS];
+	size_t n;
 };
 
 struct reader {
@@ -28,42 +29,77 @@ struct reader {
  * something else. */
 enum atom { ATOM_BYTES, ATOM_8BIT, ATOM_OTHER };
 
-static bool
-is_better(size_t n, size_t shortest, const struct prefilter_set *set)
-{
-	return n > 0 && (set->n == 0 || shortest > set->shortest);
-}
-
 /* Copies what is there only: a set has room for much more than most hold. */
 static void
-copy_set(struct prefilter_set *to, const struct prefilter_literal *literals,
-    size_t n, size_t shortest)
+copy_set(struct prefilter_set *to, const struct prefilter_set *from)
 {
-	memcpy(to->v, literals, n * sizeof(*literals));
-	to->n = n;
-	to->shortest = shortest;
+	memcpy(to->v, from->v, from->n * sizeof(from->v[0]));
+	to->n = from->n;
+	to->shortest = from->shortest;
 }
 
-static void
-keep_better(struct sets *best, const struct prefilter_literal *literals,
-    size_t n, size_t shortest)
+/* Returns the set that tells least, the first of such; there must be one. */
+static size_t
+worst_of(const struct sets *sets)
 {
-	struct prefilter_set *first = &best->v[0], *second = &best->v[1];
+	size_t worst = 0;
 
-	if (is_better(n, shortest, first)) {
-		copy_set(second, first->v, first->n, first->shortest);
-		copy_set(first, literals, n, shortest);
-	} else if (is_better(n, shortest, second)) {
-		copy_set(second, literals, n, shortest);
+	for (size_t i = 1; i < sets->n; i++)
+		if (sets->v[i].shortest < sets->v[worst].shortest)
+			worst = i;
+	return worst;
+}
+
+/* Returns the set that tells most, the first of such; NULL if none. */
+static const struct prefilter_set *
+best_of(const struct sets *sets)
+{
+	const struct prefilter_set *best = NULL;
+
+	for (size_t i = 0; i < sets->n; i++)
+		if (best == NULL || sets->v[i].shortest > best->shortest)
+			best = &sets->v[i];
+	return best;
+}
+
+/* Adds a set that stands behind the others, if it tells more than one. */
+static void
+keep_better(struct sets *sets, const struct prefilter_set *set)
+{
+	size_t i = PREFILTER_SETS - 1;
+
+	if (set->n == 0)
+		return;
+	if (sets->n < PREFILTER_SETS) {
+		copy_set(&sets->v[sets->n++], set);
+		return;
 	}
+	i = worst_of(sets);
+	if (set->shortest <= sets->v[i].shortest)
+		return;
+	for (; i + 1 < PREFILTER_SETS; i++)
+		copy_set(&sets->v[i], &sets->v[i + 1]);
+	copy_set(&sets->v[i], set);
+}
+
+/* Adds a set of one literal. */
+static void
+keep_literal(struct sets *sets, const struct prefilter_literal *literal)
+{
+	struct prefilter_set set;
+
+	set.n = 1;
+	set.shortest = literal->len;
+	set.v[0] = *literal;
+	keep_better(sets, &set);
 }
 
 /* Ends a run of characters, which is a set of one if it is long enough. */
 static void
-end_run(struct sets *best, struct prefilter_literal *run)
+end_run(struct sets *sets, struct prefilter_literal *run)
 {
 	if (run->len >= PREFILTER_SHORTEST)
-		keep_better(best, run, 1, run->len);
+		keep_literal(sets, run);
 	run->len = 0;
 }
 
@@ -75,11 +111,11 @@ add_to_run(struct prefilter_literal *run, struct span bytes)
 }
 
 static void
-keep_any_8bit(struct sets *best)
+keep_any_8bit(struct sets *sets)
 {
 	const struct prefilter_literal any = { 1, { (char)0x80 } };
 
-	keep_better(best, &any, 1, any.len);
+	keep_literal(sets, &any);
 }
 
 /*
@@ -269,7 +305,7 @@ read_atom(struct reader *r, char *buffer, struct span *bytes)
 }
 
 static void
-read_sequence(struct reader *r, struct sets *best)
+read_sequence(struct reader *r, struct sets *sets)
 {
 	struct prefilter_literal run;
 	struct prefilter_set group;
@@ -278,41 +314,39 @@ read_sequence(struct reader *r, struct sets *best)
 	char c;
 
 	run.len = 0;
-	for (size_t i = 0; i < 2; i++)
-		best->v[i].n = best->v[i].shortest = 0;
+	sets->n = 0;
 	while (*r->p != '\0' && *r->p != '|' && *r->p != ')') {
 		enum atom atom;
 
 		if (*r->p == '(') {
-			end_run(best, &run);
+			end_run(sets, &run);
 			read_group(r, &group);
 			if (read_quantifier(r, &repeats) > 0)
-				keep_better(best, group.v, group.n,
-				    group.shortest);
+				keep_better(sets, &group);
 			continue;
 		}
 		atom = read_atom(r, &c, &bytes);
 		if (read_quantifier(r, &repeats) == 0 || atom == ATOM_OTHER) {
-			end_run(best, &run);
+			end_run(sets, &run);
 			continue;
 		}
 		if (atom == ATOM_8BIT) {
-			end_run(best, &run);
-			keep_any_8bit(best);
+			end_run(sets, &run);
+			keep_any_8bit(sets);
 			continue;
 		}
 		add_to_run(&run, bytes);
 		if (repeats)
-			end_run(best, &run);
+			end_run(sets, &run);
 	}
-	end_run(best, &run);
+	end_run(sets, &run);
 }
 
 static void
 read_alternatives(struct reader *r, struct prefilter_set *set)
 {
 	struct sets sequence;
-	const struct prefilter_set *one = &sequence.v[0];
+	const struct prefilter_set *one;
 	bool known = true;
 
 	set->n = set->shortest = 0;
@@ -326,7 +360,8 @@ read_alternatives(struct reader *r, struct prefilter_set *set)
 		if (!first)
 			r->p++;
 		read_sequence(r, &sequence);
-		if (one->n == 0 || set->n + one->n > PREFILTER_LITERALS) {
+		one = best_of(&sequence);
+		if (one == NULL || set->n + one->n > PREFILTER_LITERALS) {
 			known = false;
 			continue;
 		}
@@ -341,7 +376,8 @@ read_alternatives(struct reader *r, struct prefilter_set *set)
 }
 
 void
-prefilter_literals(const char *pattern, struct prefilter_set sets[2])
+prefilter_literals(const char *pattern,
+    struct prefilter_set sets[PREFILTER_SETS])
 {
 	struct reader reader = { .p = pattern };
 	struct sets sequence;
@@ -349,16 +385,16 @@ prefilter_literals(const char *pattern, struct prefilter_set sets[2])
 	read_sequence(&reader, &sequence);
 	if (*reader.p == '|') {
 		reader.p = pattern;
-		sequence.v[1].n = 0;
 		read_alternatives(&reader, &sequence.v[0]);
+		sequence.n = sequence.v[0].n > 0;
 	}
-	for (size_t i = 0; i < 2; i++) {
-		const struct prefilter_set *set = &sequence.v[i];
-
+	if (reader.lost || *reader.p != '\0')
+		sequence.n = 0;
+	for (size_t i = 0; i < PREFILTER_SETS - sequence.n; i++)
 		sets[i].n = 0;
-		if (!reader.lost && *reader.p == '\0')
-			copy_set(&sets[i], set->v, set->n, set->shortest);
-	}
+	for (size_t i = 0; i < sequence.n; i++)
+		copy_set(&sets[PREFILTER_SETS - sequence.n + i],
+		    &sequence.v[i]);
 }
 
 /* Takes back n - 1 cuts. */

@@ -218,17 +218,18 @@ static void
 search_set(struct search *search, struct matcher *matcher,
     const struct ruleset *set)
 {
-	size_t words = set->index->prefilter->words;
-	uint64_t *candidates = arena_alloc(matcher->arena,
-	    2 * words * sizeof(*candidates));
+	const struct prefilter *prefilter = set->index->prefilter;
+	uint64_t *words = arena_alloc(matcher->arena,
+	    PREFILTER_RUNS * prefilter->words * sizeof(*words));
+	const uint64_t *candidates;
 
-	if (candidates == NULL)
+	if (words == NULL)
 		return;
-	prefilter_search(set->index->prefilter, search->text, candidates);
-	for (size_t word = 0; word < words; word++)
-		for (uint64_t bits = candidates[word]; bits != 0;
+	candidates = prefilter_search(prefilter, search->text, words);
+	for (size_t i = 0; i < prefilter->words; i++)
+		for (uint64_t bits = candidates[i]; bits != 0;
 		    bits &= bits - 1)
-			search_alternative(search, matcher, set, word * 64 +
+			search_alternative(search, matcher, set, i * 64 +
 			    (size_t)__builtin_ctzll(bits));
 }
 

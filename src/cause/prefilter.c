@@ -20,6 +20,8 @@ static void
 search_here(const struct prefilter *prefilter, uint32_t at, struct span text,
     uint64_t *words)
 {
+	size_t n = prefilter->words;
+
 	while (at != 0) {
 		const struct prefilter_state *state = &prefilter->states[at];
 
@@ -29,8 +31,13 @@ search_here(const struct prefilter *prefilter, uint32_t at, struct span text,
 				return;
 			text = span_from(text, 1);
 		}
-		for (uint32_t i = state->bit; i < state[1].bit; i++)
-			prefilter_set_bit(words, prefilter->bits[i]);
+		/* A bit is set only where that of the run before is. */
+		for (uint32_t i = state->bit; i < state[1].bit; i++) {
+			uint32_t bit = prefilter->bits[i];
+
+			words[bit / 64] |= words[bit / 64 - n] &
+			    (uint64_t)1 << bit % 64;
+		}
 		if (text.len == 0)
 			return;
 		at = follow(&state->next, PREFILTER_SYMBOL(text.p[0]));
@@ -38,13 +45,16 @@ search_here(const struct prefilter *prefilter, uint32_t at, struct span text,
 	}
 }
 
-void
+const uint64_t *
 prefilter_search(const struct prefilter *prefilter, struct span text,
     uint64_t *words)
 {
-	size_t n = prefilter->words;
+	size_t n = PREFILTER_RUNS * prefilter->words;
 
-	memcpy(words, prefilter->always, 2 * n * sizeof(*words));
+	memcpy(words, prefilter->always, n * sizeof(*words));
+	if (!charset_is_ascii(text))
+		for (size_t i = 0; i < n; i++)
+			words[i] |= prefilter->eight_bit[i];
 	for (size_t i = 2; i < text.len; i++) {
 		size_t pair = prefilter_pair(text.p + i - 2);
 		uint32_t at = follow(&prefilter->starts[pair],
@@ -54,9 +64,5 @@ prefilter_search(const struct prefilter *prefilter, struct span text,
 			search_here(prefilter, at, span_from(text, i + 1),
 			    words);
 	}
-	if (!charset_is_ascii(text))
-		for (size_t i = 0; i < 2 * n; i++)
-			words[i] |= prefilter->eight_bit[i];
-	for (size_t i = 0; i < n; i++)
-		words[i] &= words[n + i];
+	return words + PREFILTER_SETS * prefilter->words;
 }

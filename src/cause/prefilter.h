@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The prefilter: which patterns can match a text at all? Each pattern has one
- * or two sets of literals, and every match holds at least one literal of each
- * set; one pass over the text finds the literals that are there. It only
- * narrows the candidates, the patterns themselves decide.
+ * The prefilter: which patterns can match a text at all? Each pattern has a
+ * few sets of literals, and every match holds a literal of each set, one
+ * behind the other; one pass over the text finds those that are there. It
+ * only narrows the candidates, the patterns themselves decide.
  */
 #ifndef CAUSE_PREFILTER_H
 #define CAUSE_PREFILTER_H
@@ -29,6 +29,9 @@ prefilter_pair(const char *bytes)
 	return (size_t)PREFILTER_SYMBOL(bytes[0]) << 5 |
 	    PREFILTER_SYMBOL(bytes[1]);
 }
+
+/* So many sets of literals are looked for of each pattern. */
+#define PREFILTER_SETS 3
 
 /* Sets a bit of a run of words. */
 static inline void
@@ -60,14 +63,16 @@ struct prefilter_state {
 
 /*
  * What is searched with: tables that cause/trie.h makes, here or when the
- * program is built. Bits stand in two halves of words: whether a literal of
- * the first set of a pattern is there, and of the second. Candidates have
- * both.
+ * program is built. Bits stand in runs of words, one bit for each pattern: a
+ * first run of ones, then a run for each set, whether a literal of it is
+ * there, and behind one of the set before. So the last run tells which
+ * patterns are candidates.
  */
+#define PREFILTER_RUNS (PREFILTER_SETS + 1)
 struct prefilter {
-	size_t words;			/* of a half */
+	size_t words;			/* of a run */
 	size_t nstates, nbits;		/* for who writes the tables down */
-	const uint64_t *always;		/* no literals: set for every text */
+	const uint64_t *always;		/* set for every text */
 	const uint64_t *eight_bit;	/* set for every text beyond ASCII */
 	const struct prefilter_branch *starts;	/* of each pair */
 	const struct prefilter_state *states;	/* and one behind the last */
@@ -75,12 +80,11 @@ struct prefilter {
 };
 
 /*
- * Sets the bit of each candidate for text in the first half of words, and
- * clears the rest of it; the second half is scratch. There must be twice as
- * many of them as prefilter->words.
+ * Searches a text; words has room for PREFILTER_RUNS runs. Returns the last
+ * one, which has the bit of each candidate set and no other.
  */
-void prefilter_search(const struct prefilter *prefilter, struct span text,
-    uint64_t *words);
+const uint64_t *prefilter_search(const struct prefilter *prefilter,
+    struct span text, uint64_t *words);
 
 /*
  * Cuts a pattern at its outer bars: each becomes a NUL, so that the
@@ -107,9 +111,11 @@ struct prefilter_set {
 };
 
 /*
- * Finds up to two sets of literals of a pattern, the one that tells more
- * first. Literals have PREFILTER_SHORTEST to PREFILTER_LITERAL bytes.
+ * Finds the sets of literals of a pattern that tell most, in the order in
+ * which they stand there. Where there are fewer, n is 0 in the first ones.
+ * Literals have PREFILTER_SHORTEST to PREFILTER_LITERAL bytes.
  */
-void prefilter_literals(const char *pattern, struct prefilter_set sets[2]);
+void prefilter_literals(const char *pattern,
+    struct prefilter_set sets[PREFILTER_SETS]);
 
 #endif

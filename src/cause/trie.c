@@ -36,8 +36,9 @@ trie_new(size_t n)
 	if (trie == NULL)
 		return NULL;
 	trie->words = (n + 63) / 64;
-	trie->always = calloc(2 * trie->words + 1, sizeof(*trie->always));
-	trie->eight_bit = calloc(2 * trie->words + 1,
+	trie->always = calloc(PREFILTER_RUNS * trie->words + 1,
+	    sizeof(*trie->always));
+	trie->eight_bit = calloc(PREFILTER_RUNS * trie->words + 1,
 	    sizeof(*trie->eight_bit));
 	trie->nnodes = trie->node_capacity = 1 + PREFILTER_PAIRS;
 	trie->nodes = calloc(trie->node_capacity, sizeof(*trie->nodes));
@@ -150,16 +151,17 @@ add_literal(struct trie *trie, size_t bit,
 bool
 trie_add(struct trie *trie, size_t number, const char *pattern)
 {
-	size_t half = 64 * trie->words;
-	struct prefilter_set sets[2];
+	struct prefilter_set sets[PREFILTER_SETS];
+	size_t run = 64 * trie->words, bit = number;
 
 	prefilter_literals(pattern, sets);
-	for (size_t k = 0; k < 2; k++) {
+	prefilter_set_bit(trie->always, bit);
+	for (size_t k = 0; k < PREFILTER_SETS; k++) {
+		bit += run;
 		if (sets[k].n == 0)
-			prefilter_set_bit(trie->always, number + k * half);
+			prefilter_set_bit(trie->always, bit);
 		for (size_t i = 0; i < sets[k].n; i++)
-			if (!add_literal(trie, number + k * half,
-			    &sets[k].v[i]))
+			if (!add_literal(trie, bit, &sets[k].v[i]))
 				return false;
 	}
 	return true;
@@ -260,10 +262,12 @@ trie_finish(const struct trie *trie, struct prefilter *prefilter,
 		*prefilter = (struct prefilter){
 			.words = trie->words, .nstates = tables.nstates,
 			.nbits = tables.nbits,
-			.always = keep(arena, trie->always, 2 * trie->words,
+			.always = keep(arena, trie->always,
+			    PREFILTER_RUNS * trie->words,
 			    sizeof(*trie->always)),
 			.eight_bit = keep(arena, trie->eight_bit,
-			    2 * trie->words, sizeof(*trie->eight_bit)),
+			    PREFILTER_RUNS * trie->words,
+			    sizeof(*trie->eight_bit)),
 			.starts = keep(arena, tables.starts,
 			    PREFILTER_PAIRS, sizeof(*tables.starts)),
 			.states = keep(arena, tables.states,
