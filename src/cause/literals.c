@@ -66,7 +66,7 @@ best_of(const struct sets *sets)
 static void
 keep_better(struct sets *sets, const struct prefilter_set *set)
 {
-	size_t i = PREFILTER_SETS - 1;
+	size_t i;
 
 	if (set->n == 0)
 		return;
