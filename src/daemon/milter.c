@@ -47,19 +47,39 @@ struct connection {
 	struct mail mail;
 };
 
-/* Bytes held for all mails together, and callbacks that are running. */
+/*
+ * Bytes held for all mails together, callbacks at the end of a mail that are
+ * running, and those of them that have their memory and annotate.
+ */
 static atomic_size_t memory_used;
 static atomic_int running;
+static atomic_int annotating;
 
-/* Takes size bytes from the budget; false if they are not there. */
+/* How long to wait for memory, and how long if nobody is seen to have what
+ * will come back soon: in milliseconds. */
+#define PATIENCE 10000
+#define IDLE_PATIENCE 20
+
+/*
+ * Takes size bytes from the budget. Mails that are being annotated soon give
+ * theirs back, so it waits for them; false if the bytes are not there.
+ */
 static bool
 reserve(const struct settings *settings, size_t size)
 {
-	size_t used = atomic_fetch_add(&memory_used, size);
+	const struct timespec millisecond = { 0, 1000 * 1000 };
+	int idle = 0;
 
-	if (used + size <= settings->memory_limit)
-		return true;
-	atomic_fetch_sub(&memory_used, size);
+	for (int i = 0; size <= settings->memory_limit && i < PATIENCE &&
+	    idle < IDLE_PATIENCE; i++) {
+		size_t used = atomic_fetch_add(&memory_used, size);
+
+		if (used + size <= settings->memory_limit)
+			return true;
+		atomic_fetch_sub(&memory_used, size);
+		idle = atomic_load(&annotating) > 0 ? 0 : idle + 1;
+		nanosleep(&millisecond, NULL);
+	}
 	return false;
 }
 
@@ -441,10 +461,12 @@ on_eom(SMFICTX *ctx)
 	if (failure == NULL && limit == 0) {
 		failure = no_budget;
 	} else if (failure == NULL) {
+		atomic_fetch_add(&annotating, 1);
 		arena_init(&arena, limit);
 		failure = annotate_mail(ctx, connection, queue_id, &arena);
 		arena_release(&arena);
 		atomic_fetch_sub(&memory_used, limit);
+		atomic_fetch_sub(&annotating, 1);
 	}
 	if (failure != NULL) {
 		log_line(LOG_LEVEL_WARNING, "%s: passes untouched: %s",

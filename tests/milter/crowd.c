@@ -184,27 +184,44 @@ join_senders(const struct sender *senders, size_t n)
 		fail_msg("%s", what);
 }
 
+/* So many senders begin at once, with five mails each. */
 static void
-at_once(void)
+send_at_once(size_t n)
 {
 	static struct sender senders[CROWD];
 	struct milter_message mail, want;
 	struct milter_envelope env;
 	pthread_barrier_t start;
 
+	assert_true(n <= CROWD);
 	envelope_init(&env);
 	mail_read(&mail, "postfix-unknown");
 	filter_mail(&want, &mail, &env);
-	pthread_barrier_init(&start, NULL, CROWD);
-	for (size_t i = 0; i < CROWD; i++) {
+	pthread_barrier_init(&start, NULL, (unsigned)n);
+	for (size_t i = 0; i < n; i++) {
 		senders[i] = (struct sender){ .start = &start, .mail = &mail,
 		    .want = &want, .mails = 5 };
 		start_sender(&senders[i]);
 	}
-	join_senders(senders, CROWD);
+	join_senders(senders, n);
 	pthread_barrier_destroy(&start);
 	milter_message_release(&mail);
 	milter_message_release(&want);
+}
+
+static void
+at_once(void)
+{
+	send_at_once(CROWD);
+}
+
+/* Room for one or two mails that are annotated: the others wait for it. */
+static void
+little_memory(void)
+{
+	assert_true(daemon_reload(&suite.daemon, "memory_limit = \"2500K\"\n"));
+	send_at_once(40);
+	assert_true(daemon_reload(&suite.daemon, ""));
 }
 
 static void
@@ -309,6 +326,7 @@ const struct test crowd_tests[] = {
 	{ "200 half-open connections", half_open },
 	{ "500 mails at once, command by command", interleaved },
 	{ "500 connections at once, 5 mails each", at_once },
+	{ "40 connections that wait for memory", little_memory },
 	{ "slow senders do not hold up others", slow },
 	{ "500 connections are queued while it is busy", queued },
 	{ "more connections than files", few_files },
