@@ -7,9 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
@@ -270,21 +267,6 @@ serve(const struct settings *settings)
 	return result;
 }
 
-/*
- * glibc makes eight heaps a core, and gives the end of one back to the system
- * after almost every bounce, which took up to a thirtieth of its time. Two of
- * them that keep 256 kB, twice as much as it would, are faster; what keeps
- * more grows by up to a megabyte.
- */
-static void
-settle_heaps(void)
-{
-#ifdef __GLIBC__
-	mallopt(M_ARENA_MAX, 2);
-	mallopt(M_TRIM_THRESHOLD, 256 << 10);
-#endif
-}
-
 static int
 usage(void)
 {
@@ -318,7 +300,6 @@ main(int argc, char **argv)
 		return usage();
 	if (settings_path == NULL && access(SETTINGS_PATH, F_OK) == 0)
 		settings_path = SETTINGS_PATH;
-	settle_heaps();
 	log_open("whybounced", LOG_MAIL, true);
 	settings = load();
 	if (settings == NULL)
