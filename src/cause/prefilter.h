@@ -33,13 +33,6 @@ prefilter_pair(const char *bytes)
 /* So many sets of literals are looked for of each pattern. */
 #define PREFILTER_SETS 3
 
-/* Sets a bit of a run of words. */
-static inline void
-prefilter_set_bit(uint64_t *words, size_t number)
-{
-	words[number / 64] |= (uint64_t)1 << number % 64;
-}
-
 /*
  * The states that one symbol leads to: they stand side by side, in the order
  * of their symbols.

@@ -126,6 +126,12 @@ make_path(struct trie *trie, const struct prefilter_literal *literal)
 	return node;
 }
 
+static void
+set_bit(uint64_t *words, size_t number)
+{
+	words[number / 64] |= (uint64_t)1 << number % 64;
+}
+
 static bool
 add_literal(struct trie *trie, size_t bit,
     const struct prefilter_literal *literal)
@@ -134,7 +140,7 @@ add_literal(struct trie *trie, size_t bit,
 	uint32_t node;
 
 	if (literal->bytes[0] == (char)0x80) {
-		prefilter_set_bit(trie->eight_bit, bit);
+		set_bit(trie->eight_bit, bit);
 		return true;
 	}
 	node = make_path(trie, literal);
@@ -155,11 +161,11 @@ trie_add(struct trie *trie, size_t number, const char *pattern)
 	size_t run = 64 * trie->words, bit = number;
 
 	prefilter_literals(pattern, sets);
-	prefilter_set_bit(trie->always, bit);
+	set_bit(trie->always, bit);
 	for (size_t k = 0; k < PREFILTER_SETS; k++) {
 		bit += run;
 		if (sets[k].n == 0)
-			prefilter_set_bit(trie->always, bit);
+			set_bit(trie->always, bit);
 		for (size_t i = 0; i < sets[k].n; i++)
 			if (!add_literal(trie, bit, &sets[k].v[i]))
 				return false;
