@@ -86,39 +86,62 @@ put_table(const char *table, const struct span *list, size_t n)
 	puts("};");
 }
 
-static void
-put_sentences(void)
+/* Returns the bytes of a sentence that must stand at its beginning. */
+static struct span
+head_of(const struct sentence *sentence)
 {
-	static uint32_t first[SENTENCE_CHAINS], next[SENTENCES_MAX + 1],
-	    head[SENTENCES_MAX + 1];
+	return span_first(sentence->words,
+	    span_find_char(sentence->words, '*'));
+}
 
+static void
+check_sentences(void)
+{
 	if (nsentences > SENTENCES_MAX)
 		stop("sentences", sentences[SENTENCES_MAX].words,
 		    "no room for it");
-	for (size_t i = nsentences; i > 0; i--) {
-		struct span words = sentences[i - 1].words;
-		size_t chain;
+	for (size_t i = 0; i < nsentences; i++) {
+		struct span words = sentences[i].words;
 
 		check_words("sentences", words, SENTENCE_KEY);
 		check_folded("sentences", words);
-		head[i] = (uint32_t)span_first(words,
-		    span_find_char(words, '*')).len;
-		if (head[i] < SENTENCE_KEY)
+		if (head_of(&sentences[i]).len < SENTENCE_KEY)
 			stop("sentences", words,
 			    "the first '*' stands too early");
 		if (!ascii_is_alnum(words.p[0]) && !ascii_is_8bit(words.p[0]))
 			stop("sentences", words, "it begins with no letter");
-		chain = sentence_chain(words.p);
-		next[i] = first[chain];
-		first[chain] = (uint32_t)i;
 	}
 	for (size_t i = 0; i < nsubjects; i++)
 		check_folded("subjects", subjects[i].words);
+}
+
+static void
+put_head(size_t i)
+{
+	struct span head = head_of(&sentences[i]);
+
+	printf("\t\t{ %zu, %zu, %d },\n", i, head.len,
+	    head.p[head.len - 1]);
+}
+
+static void
+put_sentences(void)
+{
+	static uint32_t first[SENTENCE_CHAINS + 1];
+
+	for (size_t i = 0; i < nsentences; i++)
+		first[sentence_chain(sentences[i].words.p) + 1]++;
+	for (size_t chain = 0; chain < SENTENCE_CHAINS; chain++)
+		first[chain + 1] += first[chain];
 	puts("const struct sentence_index sentence_index = {");
-	put_numbers("first", first, SENTENCE_CHAINS);
-	put_numbers("next", next, nsentences + 1);
-	put_numbers("head", head, nsentences + 1);
-	puts("};");
+	put_numbers("first", first, SENTENCE_CHAINS + 1);
+	puts("\t.heads = {");
+	for (size_t chain = 0; chain < SENTENCE_CHAINS; chain++)
+		for (size_t i = 0; i < nsentences && first[chain] <
+		    first[chain + 1]; i++)
+			if (sentence_chain(sentences[i].words.p) == chain)
+				put_head(i);
+	puts("\t},\n};");
 }
 
 #define PUT(table) put_table(#table, table##_list, table##_count)
@@ -127,6 +150,7 @@ int
 main(void)
 {
 	puts("#include \"bounce/words.h\"");
+	check_sentences();
 	put_sentences();
 	PUT(answer_marks);
 	PUT(answers);

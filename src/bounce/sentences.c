@@ -105,27 +105,31 @@ goes_on(struct span text, struct span words)
 	return true;
 }
 
-/* Does text begin with sentence i, counted from 1? */
+/* Does text begin with the sentence that has this head? */
 static bool
-begins_with(struct span text, size_t i)
+begins_with(struct span text, const struct sentence_head *head)
 {
-	struct span words = sentences[i - 1].words;
-	size_t head = sentence_index.head[i];
+	struct span words = sentences[head->sentence].words;
 
-	return text.len >= head && memcmp(text.p, words.p, head) == 0 &&
-	    (head == words.len || goes_on(span_from(text, head),
-	    span_from(words, head + 1)));
+	return text.len >= head->len && text.p[head->len - 1] == head->last &&
+	    memcmp(text.p, words.p, head->len) == 0 &&
+	    (head->len == words.len || goes_on(span_from(text, head->len),
+	    span_from(words, head->len + 1)));
 }
 
 /* Marks the sentences that text begins with. */
 static void
 find_here(struct span text, struct found *found)
 {
-	for (size_t i = sentence_index.first[sentence_chain(text.p)]; i > 0;
-	    i = sentence_index.next[i])
-		if (begins_with(text, i))
-			found->words[(i - 1) / 64] |= (uint64_t)1 <<
-			    (i - 1) % 64;
+	const uint16_t *first = &sentence_index.first[sentence_chain(text.p)];
+
+	for (size_t i = first[0]; i < first[1]; i++) {
+		const struct sentence_head *head = &sentence_index.heads[i];
+
+		if (begins_with(text, head))
+			found->words[head->sentence / 64] |= (uint64_t)1 <<
+			    head->sentence % 64;
+	}
 }
 
 void

@@ -29,15 +29,23 @@ struct sentence {
 extern const struct sentence sentences[];
 extern const size_t nsentences;
 
-/* The sentences, in chains by their first bytes; counted from 1. A build with
- * more of them fails. */
+/*
+ * The sentences by their first bytes. What a text is compared with first
+ * stands close together here: the sentences themselves lie far apart. A build
+ * with more of them fails.
+ */
 #define SENTENCES_MAX 1000
 #define SENTENCE_CHAINS 4096
 #define SENTENCE_KEY 6	/* so many bytes tell the chain */
+struct sentence_head {
+	uint16_t sentence;
+	uint16_t len;		/* bytes before the first '*' */
+	char last;		/* the last one of them */
+};
 struct sentence_index {
-	uint16_t first[SENTENCE_CHAINS];
-	uint16_t next[SENTENCES_MAX + 1];
-	uint16_t head[SENTENCES_MAX + 1];	/* bytes before the first '*' */
+	/* Chain i: the heads from first[i] to before first[i + 1]. */
+	uint16_t first[SENTENCE_CHAINS + 1];
+	struct sentence_head heads[SENTENCES_MAX];
 };
 extern const struct sentence_index sentence_index;
 

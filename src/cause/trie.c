@@ -230,18 +230,20 @@ make_state(const struct trie *trie, struct tables *tables, uint32_t number)
 	state->next = make_branch(trie, tables, node);
 }
 
-/* Numbers the nodes behind the pairs level by level, from 1. */
+/* Numbers the nodes from 1; those behind a pair stand together, for a search
+ * that follows one soon needs the next. */
 static void
 make_states(const struct trie *trie, struct tables *tables)
 {
-	uint32_t i;
+	uint32_t made = 1;
 
 	tables->nstates = 1;
-	for (i = 0; i < PREFILTER_PAIRS; i++)
+	for (uint32_t i = 0; i < PREFILTER_PAIRS; i++) {
 		tables->starts[i] = make_branch(trie, tables, 1 + i);
-	for (i = 1; i < tables->nstates; i++)
-		make_state(trie, tables, i);
-	tables->states[i].bit = tables->nbits;
+		for (; made < tables->nstates; made++)
+			make_state(trie, tables, made);
+	}
+	tables->states[made].bit = tables->nbits;
 }
 
 static const void *

@@ -103,7 +103,7 @@ static const struct charset *
 find_charset(struct span name)
 {
 	name = span_trim(name);
-	for (size_t i = 0; i < NCHARSETS; i++)
+	for (size_t i = 0; name.len > 0 && i < NCHARSETS; i++)
 		if (name.len == charsets[i].name.len &&
 		    span_equal_nocase(name, charsets[i].name))
 			return &charsets[i];
