@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "explain/addresses.h"
 #include "explain/phrase.h"
+#include "explain/quantity.h"
 #include "mail/codec.h"
 
 static void
@@ -186,9 +187,13 @@ static struct span
 shown_parameter(const struct teller *teller, const char *name,
     struct span value)
 {
+	/* Cleaned first: a unit may stand behind a no-break space. */
+	value = teller_clean(teller, value, EXPLAIN_VALUE);
 	if (strcmp(name, "limit") == 0 || strcmp(name, "size") == 0)
-		value = phrase_size(&teller->phrases, value);
-	return teller_clean(teller, value, EXPLAIN_VALUE);
+		return quantity_size(&teller->phrases, value);
+	if (strcmp(name, "time") == 0)
+		return quantity_time(&teller->phrases, value);
+	return value;
 }
 
 static void

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/ascii.h"
 #include "base/buf.h"
 #include "explain/sanitize.h"
 #include "mail/date.h"
@@ -120,92 +119,11 @@ phrase_date(const struct phrases *phrases, struct span value)
 	snprintf(month, sizeof(month), "month.%u", date.month);
 	snprintf(time, sizeof(time), "%u:%02u", date.hour % 100,
 	    date.minute % 100);
-	fillers[0] = (struct filler){ "day", number(phrases, date.day, 1) };
+	fillers[0] = (struct filler){ "day", date.day == 1 ?
+	    phrase(phrases, "date.first") : number(phrases, date.day, 1) };
 	fillers[1] = (struct filler){ "month", phrase(phrases, month) };
 	fillers[2] = (struct filler){ "year", number(phrases, date.year, 1) };
 	fillers[3] = (struct filler){ "time", span_of(time) };
 	return phrase_fill(phrases, phrase(phrases, "date.format"), fillers,
 	    4);
-}
-
-/* Units of sizes, longest first where one begins another. */
-static const struct {
-	struct span name;
-	double bytes;
-} units[] = {
-	{ SPAN_INIT("kilobyte"), 1024 }, { SPAN_INIT("megabyte"), 1048576 },
-	{ SPAN_INIT("gigabyte"), 1073741824 }, { SPAN_INIT("kib"), 1024 },
-	{ SPAN_INIT("mib"), 1048576 }, { SPAN_INIT("gib"), 1073741824 },
-	{ SPAN_INIT("kb"), 1024 }, { SPAN_INIT("mb"), 1048576 },
-	{ SPAN_INIT("gb"), 1073741824 }, { SPAN_INIT("k"), 1024 },
-	{ SPAN_INIT("m"), 1048576 }, { SPAN_INIT("g"), 1073741824 },
-	{ SPAN_INIT("bytes"), 1 }, { SPAN_INIT("octets"), 1 },
-	{ SPAN_INIT("b"), 1 },
-};
-
-/* Reads "26,214,400 bytes" or "25MB"; returns bytes, a negative if none. */
-static double
-read_size(struct span value)
-{
-	double size = 0, fraction = 0;
-	size_t i = 0;
-
-	if (value.len == 0 || !ascii_is_digit(value.p[0]))
-		return -1;
-	for (; i < value.len && i < 24; i++) {
-		char c = value.p[i];
-		bool group = (c == ',' || c == '.') && i + 3 < value.len &&
-		    ascii_is_digit(value.p[i + 3]);
-
-		if (ascii_is_digit(c)) {
-			size = size * 10 + (c - '0');
-			fraction *= 10;
-		} else if (c == '.' || (c == ',' && !group)) {
-			if (fraction > 0)
-				break;
-			fraction = 1;
-		} else if (!group) {
-			break;
-		}
-	}
-	if (fraction > 1)
-		size /= fraction;
-	value = span_trim(span_from(value, i));
-	if (value.len == 0)
-		return size;
-	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (span_starts_nocase(value, units[i].name))
-			return size * units[i].bytes;
-	return -1;
-}
-
-struct span
-phrase_size(const struct phrases *phrases, struct span value)
-{
-	double size = read_size(span_trim(value));
-	const char *key = "size.kb";
-	struct filler filler = { "number", SPAN_ABSENT };
-	struct buf out;
-	unsigned tenths;
-
-	if (size < 1000 || size > 1e14)
-		return value;
-	size /= 1024;
-	if (size >= 1000) {
-		size /= 1024;
-		key = "size.mb";
-	}
-	if (size >= 1000) {
-		size /= 1024;
-		key = "size.gb";
-	}
-	tenths = (unsigned)(size * 10 + 0.5);
-	buf_init(&out, phrases->arena);
-	buf_add_number(&out, tenths / 10);
-	if (tenths % 10 != 0 && tenths < 1000) {
-		buf_add_span(&out, phrase(phrases, "number.decimal"));
-		buf_add_number(&out, tenths % 10);
-	}
-	filler.value = buf_span(&out);
-	return phrase_fill(phrases, phrase(phrases, key), &filler, 1);
 }

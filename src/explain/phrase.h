@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Texts of a catalogue with their placeholders filled, and values written as
- * the language writes them.
+ * Texts of a catalogue with their placeholders filled.
  */
 #ifndef EXPLAIN_PHRASE_H
 #define EXPLAIN_PHRASE_H
@@ -40,11 +39,5 @@ struct span phrase_fill(const struct phrases *phrases, struct span template,
 
 /* Returns a date as the language writes it; absent if it is no date. */
 struct span phrase_date(const struct phrases *phrases, struct span value);
-
-/*
- * Returns a size as the language writes it: "26214400", "25600 KB" and "25MB"
- * become "25 MB". What is no size comes back as it is.
- */
-struct span phrase_size(const struct phrases *phrases, struct span value);
 
 #endif

@@ -20,7 +20,15 @@ is_one_piece(struct span word)
 	    ascii_is_alnum(word.p[dot + 1]));
 }
 
-/* Keeps such words of ASCII whole. */
+/* Does the hyphen at i belong to a single letter before it, as in "e-mail"? */
+static bool
+is_letter_hyphen(struct span text, size_t i)
+{
+	return text.p[i] == '-' && i > 0 && ascii_is_alpha(text.p[i - 1]) &&
+	    (i == 1 || !ascii_is_alnum(text.p[i - 2]));
+}
+
+/* Keeps such words of ASCII whole, and "e-mail". */
 static void
 prohibit_breaks(struct span text, char *overrides)
 {
@@ -28,6 +36,8 @@ prohibit_breaks(struct span text, char *overrides)
 
 	memset(overrides, UC_BREAK_UNDEFINED, text.len);
 	for (size_t i = 0; i <= text.len; i++) {
+		if (i + 1 < text.len && is_letter_hyphen(text, i))
+			overrides[i + 1] = UC_BREAK_PROHIBITED;
 		if (i < text.len && !ascii_is_space(text.p[i]) &&
 		    !ascii_is_8bit(text.p[i]))
 			continue;

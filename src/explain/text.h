@@ -27,7 +27,8 @@ struct span text_render(struct arena *arena,
 /*
  * The lines of a text that is wrapped to TEXT_COLUMNS columns. Breaks stand
  * at blanks in ASCII, elsewhere where Unicode allows them (UAX 14), never
- * inside an address, a domain or a link.
+ * inside an address, a domain or a link, nor behind the first letter and the
+ * hyphen of a word like "e-mail".
  */
 struct text_lines {
 	struct span text;

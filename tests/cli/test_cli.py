@@ -469,6 +469,16 @@ def explain_in_languages():
     check("explain: an unknown language is told, with the known ones", result.returncode == 1 and
           not result.stdout and '"xx"' in error and all(
               re.search(rf"\b{tag}\b", error) for tag in LANGUAGES), told(result))
+    for tag, reply, wait in (
+            ("en", "Greylisted, please try again in 300 seconds", b"is 5 min."),
+            ("fr", "Greylisted, please try again in 2 hours", "est de 2\u00a0h.".encode()),
+            ("ja", "Greylisting in action, please come back in 0:05:00", "5分".encode())):
+        result = run("explain", "-l", tag, "450 4.7.1 " + reply)
+        check(f"explain: a time to wait, {tag}", wait in result.stdout, told(result))
+    result = run("explain", "-l", "en", "450 4.7.1 Greylisted, please try again in 300")
+    check("explain: a time without a unit is left out", result.stdout.startswith(
+        b"The recipient's mail server asked for a second try") and
+        b"time to wait" not in result.stdout, told(result))
     check("explain: the settings' language", run(
         "explain", "421", settings='language = "cs"\n').stdout ==
         run("explain", "-l", "cs", "421").stdout)

@@ -53,7 +53,7 @@ def general_keys():
         'about.both': ['subject', 'date'], 'about.subject': ['subject'], 'about.date': ['date'],
         'closing': ['host'],
         'backscatter.why': [], 'backscatter.step1': [],
-        'date.format': ['day', 'month', 'year', 'time'], 'number.decimal': [],
+        'date.format': ['day', 'month', 'year', 'time'], 'date.first': [], 'number.decimal': [],
     })
     for x in ('you', 'our-server', 'their-server', 'mailbox', 'way', 'passed', 'stopped', 'waiting', 'not-reached'):
         k['row.' + x] = []
@@ -61,6 +61,8 @@ def general_keys():
         k['month.%d' % m] = []
     for x in ('kb', 'mb', 'gb'):
         k['size.' + x] = ['number']
+    for x in ('seconds', 'minutes', 'hours'):
+        k['time.' + x] = ['number']
     for c in CODES:
         k['code.' + c] = []
     for s in STATUSES:

@@ -604,6 +604,37 @@ test_without_memory(void **state)
 	assert_true(done);
 }
 
+/* "E-Mail" is one word wherever the line ends; a longer word may break. */
+static void
+test_letter_and_hyphen(void **state)
+{
+	static const char words[] =
+	    " E-Mail-Dienst e-mailadres, (e-mail) 中e-mail";
+	struct builtin *b = *state;
+	bool broken = false;
+
+	for (size_t n = 1; n < TEXT_COLUMNS; n++) {
+		struct span rest, line, text;
+		struct buf in, out;
+
+		buf_init(&in, &b->arena);
+		buf_add_chars(&in, 'x', n);
+		buf_add_string(&in, "\303\244");
+		buf_add_string(&in, words);
+		buf_init(&out, &b->arena);
+		text_wrap(&out, buf_span(&in), 0, 0);
+		rest = text = buf_span(&out);
+		while (span_next_line(&rest, &line)) {
+			if (span_ends_nocase(line, SPAN("-Mail-")))
+				broken = true;
+			else if (span_ends_nocase(line, SPAN("-")))
+				fail_msg("%.*s", (int)text.len, text.p);
+		}
+		builtin_clear(b);
+	}
+	assert_true(broken);
+}
+
 int
 main(void)
 {
@@ -620,6 +651,7 @@ main(void)
 		cmocka_unit_test(test_no_risky_line_of_a_paragraph),
 		cmocka_unit_test(test_harmless_lines),
 		cmocka_unit_test(test_long_paragraph),
+		cmocka_unit_test(test_letter_and_hyphen),
 		cmocka_unit_test(test_without_memory),
 	};
 
