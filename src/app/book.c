@@ -101,7 +101,8 @@ read_cause(struct book *book, struct cause *cause, cfg_t *section,
 	if (fix < 0 || again < 0 || stop < 0)
 		return false;
 	*cause = (struct cause){ keep(book, cfg_title(section)),
-	    (enum fix)fix, (enum again)again, (enum stop)stop };
+	    (enum fix)fix, (enum again)again, (enum stop)stop,
+	    cfg_getbool(section, "names-sender") };
 	return true;
 }
 
@@ -112,6 +113,7 @@ book_read_causes(struct book *book, const char *path, struct faults *faults)
 		CFG_STR("fix", NULL, CFGF_NODEFAULT),
 		CFG_STR("again", NULL, CFGF_NODEFAULT),
 		CFG_STR("stop", NULL, CFGF_NODEFAULT),
+		CFG_BOOL("names-sender", cfg_false, CFGF_NONE),
 		CFG_END()
 	};
 	cfg_opt_t opts[] = {

@@ -109,8 +109,9 @@ put_book(const struct book *book)
 
 		fputs("\t{ ", stdout);
 		put_string(cause->id);
-		printf(", %d, %d, %d },\n", (int)cause->fix,
-		    (int)cause->again, (int)cause->stop);
+		printf(", %d, %d, %d, %d },\n", (int)cause->fix,
+		    (int)cause->again, (int)cause->stop,
+		    cause->names_sender);
 	}
 	puts("};\n\nstatic const struct rule rules[] = {");
 	for (size_t i = 0; i < book->rules.nrules; i++)

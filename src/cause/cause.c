@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "cause/ip.h"
+
 /* Causes that this file itself must know. */
 #define UNNAMED "reason-not-given"
 #define TIMED_OUT "delivery-timed-out"
@@ -87,6 +89,22 @@ find_by_codes(struct finding *finding, struct matcher *matcher,
 		    DECIDED_BY_CODE : DECIDED_BY_TEXT);
 }
 
+/* The rule need not catch the sending server's address: where there is only
+ * one in the text, it is that. */
+static void
+take_address(struct finding *finding, struct span text)
+{
+	struct span ip;
+
+	if (!finding->cause->names_sender || finding->n == RULE_PARAMETERS ||
+	    finding_parameter(finding, "ip").len > 0)
+		return;
+	ip = ip_alone(text);
+	if (ip.len > 0)
+		finding->parameters[finding->n++] = (struct parameter){
+		    "ip", ip };
+}
+
 void
 cause_find(struct finding *finding, struct matcher *matcher,
     const struct recipient *recipient, const struct report *report)
@@ -123,4 +141,5 @@ cause_find(struct finding *finding, struct matcher *matcher,
 	if (recipient->status.subject == 4 && recipient->status.detail == 7 &&
 	    finding->cause != timed_out && finding->cause != unnamed)
 		finding->timed_out = true;
+	take_address(finding, span_first(evidence.text, TEXT_LIMIT));
 }

@@ -140,9 +140,6 @@ collect_parameters(struct matcher *matcher, const pcre2_code *code,
 	}
 }
 
-/* Longest text that a pattern is matched against. */
-#define TEXT_LIMIT 2000
-
 /* What patterns see of a reply; absent if it is not UTF-8. */
 static struct span
 text_of(const struct evidence *evidence)

@@ -25,6 +25,7 @@ struct evidence {
 
 /* What a matcher may spend. */
 #define MATCH_LIMIT 10000	/* PCRE2's match limit for one pattern */
+#define TEXT_LIMIT 2000		/* bytes of a text that are looked at */
 
 /*
  * The working memory of matching, one a message: match data in the message's

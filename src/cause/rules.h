@@ -6,6 +6,7 @@
 #ifndef CAUSE_RULES_H
 #define CAUSE_RULES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,7 @@ struct cause {
 	enum fix fix;
 	enum again again;
 	enum stop stop;
+	bool names_sender;	/* replies give the sending server's address */
 };
 
 /* Returns the cause of that id, NULL if there is none. */

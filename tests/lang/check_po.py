@@ -105,10 +105,10 @@ def read_causes(path, faults):
                 faults.add(path, n, 'cause %s stands twice' % current)
             causes[current] = {'line': n}
             continue
-        m = re.fullmatch(r'(\w+)\s*=\s*"?([\w-]+)"?', line)
+        m = re.fullmatch(r'([\w-]+)\s*=\s*"?([\w-]+)"?', line)
         if m and current is not None:
             option, value = m.groups()
-            allowed = {'fix': FIX, 'again': AGAIN, 'stop': STOP}.get(option)
+            allowed = {'fix': FIX, 'again': AGAIN, 'stop': STOP, 'names-sender': ('yes', 'no')}.get(option)
             if allowed is None:
                 faults.add(path, n, 'unknown option %s' % option)
             elif value not in allowed:

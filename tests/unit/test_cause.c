@@ -247,6 +247,40 @@ test_time_out_gives_way(void **state)
 	}
 }
 
+/* Where the cause is about the sending server, its address is taken. */
+static void
+test_address_of_the_sender(void **state)
+{
+	static const struct {
+		const char *reply;
+		const char *cause;
+		const char *ip;		/* NULL: none */
+	} cases[] = {
+		{ "554 5.7.1 Your network 192.0.2.10 has no good name here: "
+		  "poor reputation", "poor-reputation", "192.0.2.10" },
+		{ "550 5.7.1 Access denied, banned sending IP [2001:db8::25]",
+		  "server-blocked", "2001:db8::25" },
+		{ "550 5.1.1 User unknown (from 192.0.2.10)",
+		  "mailbox-unknown", NULL },
+		{ "554 5.7.1 poor reputation: 192.0.2.10 and 192.0.2.11",
+		  "poor-reputation", NULL },
+	};
+	struct builtin *b = *state;
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct finding finding;
+
+		builtin_find(b, &finding, cases[i].reply, NULL);
+		assert_string_equal(finding.cause->id, cases[i].cause);
+		if (cases[i].ip == NULL)
+			assert_absent(finding_parameter(&finding, "ip"));
+		else
+			assert_span(finding_parameter(&finding, "ip"),
+			    cases[i].ip);
+		builtin_clear(b);
+	}
+}
+
 /* It does so too where the rule of the time-out is tried first. */
 static void
 test_time_out_gives_way_to_any_rule(void **state)
@@ -502,6 +536,7 @@ main(void)
 		cmocka_unit_test(test_time_out_gives_way),
 		cmocka_unit_test(test_success),
 		cmocka_unit_test(test_failed_with_a_code_of_success),
+		cmocka_unit_test(test_address_of_the_sender),
 		cmocka_unit_test(test_time_out_gives_way_to_any_rule),
 		cmocka_unit_test(test_action_does_not_matter_otherwise),
 		cmocka_unit_test(test_reporting_server),

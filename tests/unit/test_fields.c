@@ -23,7 +23,7 @@ teardown(void **state)
 }
 
 static const struct cause full = {
-	"mailbox-full", FIX_RECIPIENT, AGAIN_AFTER_FIX, STOP_MAILBOX
+	"mailbox-full", FIX_RECIPIENT, AGAIN_AFTER_FIX, STOP_MAILBOX, false
 };
 static const struct finding finding = { .cause = &full };
 

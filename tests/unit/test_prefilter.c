@@ -633,7 +633,7 @@ static bool
 finds_what_it_matches(const char *pattern, struct span text)
 {
 	static const struct cause cause = { "any", FIX_NOBODY, AGAIN_USELESS,
-	    STOP_YOU };
+	    STOP_YOU, false };
 	const struct rule rule = { .name = "rule", .text = pattern,
 	    .cause = "any" };
 	const struct rule_book book = { .rules = &rule, .nrules = 1 };

@@ -7,10 +7,11 @@
 #define CODES(...) ((const int[]){ __VA_ARGS__, 0 })
 
 static const struct cause causes[] = {
-	{ "full", FIX_RECIPIENT, AGAIN_AFTER_FIX, STOP_MAILBOX },
-	{ "unknown", FIX_SENDER, AGAIN_USELESS, STOP_MAILBOX },
-	{ "listed", FIX_SENDER_ADMIN, AGAIN_AFTER_FIX, STOP_THEIR_SERVER },
-	{ "late", FIX_ADMINS, AGAIN_LATER, STOP_WAY },
+	{ "full", FIX_RECIPIENT, AGAIN_AFTER_FIX, STOP_MAILBOX, false },
+	{ "unknown", FIX_SENDER, AGAIN_USELESS, STOP_MAILBOX, false },
+	{ "listed", FIX_SENDER_ADMIN, AGAIN_AFTER_FIX, STOP_THEIR_SERVER,
+	  true },
+	{ "late", FIX_ADMINS, AGAIN_LATER, STOP_WAY, false },
 };
 
 /* Rule sets and what a search in them needs. */
