@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "bounce/mentions.h"
 
+#include "base/ascii.h"
 #include "bounce/paragraph.h"
 #include "bounce/reply.h"
 
@@ -47,29 +48,52 @@ mentions_current(const struct mentions *mentions)
 	    &mentions->list[mentions->current] : NULL;
 }
 
+/* Can the line above an address be its reason, and no lead to it? */
+static bool
+has_reason_above(const struct mention *m)
+{
+	return m->before.len > 0 &&
+	    span_find_char(m->before, ':') == SPAN_NONE &&
+	    span_find_char(m->before, '@') == SPAN_NONE;
+}
+
+/* How deep a line is set in that holds p, in a text that begins at start. */
+static size_t
+indent_at(const char *start, const char *p)
+{
+	size_t n = 0;
+
+	while (p > start && ascii_is_blank(p[-1])) {
+		p--;
+		n++;
+	}
+	return n;
+}
+
 /*
  * Where the note before ends when another begins at line: above that, if the
- * reasons stand right above the addresses ("User unknown\nname@domain").
+ * reasons stand right above the addresses ("User unknown\nname@domain"), from
+ * the first on. A reason that is set in deeper belongs to what is above it.
  */
 static const char *
-end_of_note(const struct mentions *mentions, const char *line)
+end_of_note(const struct mentions *mentions, struct span line)
 {
 	const struct mention *m = mentions_current(mentions);
 	struct span above = mentions->above;
 
-	if (m == NULL || m->before.len == 0 || above.len == 0 ||
-	    above.p >= line || above.p <= m->note.p ||
-	    span_find_char(m->before, ':') != SPAN_NONE ||
-	    span_find_char(m->before, '@') != SPAN_NONE ||
+	if (m == NULL || !has_reason_above(m) ||
+	    !has_reason_above(&mentions->list[0]) || above.len == 0 ||
+	    above.p >= line.p || above.p <= m->note.p ||
 	    line_has_words((struct span){ m->note.p,
-	    (size_t)(above.p - m->note.p) }))
-		return line;
+	    (size_t)(above.p - m->note.p) }) ||
+	    indent_at(m->note.p, above.p) > line_indent(line))
+		return line.p;
 	return above.p;
 }
 
 void
 mentions_begin_note(struct mentions *mentions, struct span address,
-    const char *line, const char *p)
+    struct span line, const char *p)
 {
 	struct mention *m;
 	int code;

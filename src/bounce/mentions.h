@@ -53,11 +53,11 @@ struct mention *mentions_add(struct mentions *mentions, struct span address);
 struct mention *mentions_current(const struct mentions *mentions);
 
 /*
- * Begins the note of an address at p, whose line starts at line. A second
- * note replaces one without a code: Exchange names each recipient twice.
+ * Begins the note of an address at p in line. A second note replaces one
+ * without a code: Exchange names each recipient twice.
  */
 void mentions_begin_note(struct mentions *mentions, struct span address,
-    const char *line, const char *p);
+    struct span line, const char *p);
 
 /* Ends the note that is being read at p. */
 void mentions_end_note(struct mentions *mentions, const char *p);

@@ -154,6 +154,7 @@ main(void)
 	put_sentences();
 	PUT(answer_marks);
 	PUT(answers);
+	PUT(closings);
 	PUT(contact_words);
 	PUT(empty_verdicts);
 	PUT(endings);
@@ -162,6 +163,7 @@ main(void)
 	PUT(inner_fields);
 	PUT(label_words);
 	PUT(lead_ins);
+	PUT(local_deliveries);
 	PUT(machine_names);
 	PUT(machine_titles);
 	PUT(origin_marks);

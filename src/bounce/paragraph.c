@@ -24,6 +24,16 @@ line_bare(struct span line)
 	return line;
 }
 
+size_t
+line_indent(struct span line)
+{
+	size_t len = 0;
+
+	while (len < line.len && ascii_is_blank(line.p[len]))
+		len++;
+	return len;
+}
+
 bool
 line_has_words(struct span line)
 {

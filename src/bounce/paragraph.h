@@ -13,6 +13,9 @@
 /* Returns a line without what draws it: blanks, bullets, quote marks. */
 struct span line_bare(struct span line);
 
+/* Returns how many blanks a line begins with. */
+size_t line_indent(struct span line);
+
 /* Does the line hold a letter, a digit, or anything beyond ASCII? */
 bool line_has_words(struct span line);
 

@@ -121,21 +121,27 @@ find_recipient(struct report *report, struct span address)
 }
 
 /*
- * A status part that names a local part alone, or has an X.400 address: the
- * words have the other.
+ * A status part that names a local part alone, has an X.400 address, or the
+ * program that the words name right above the address: they have the other.
  */
 static struct recipient *
-find_bare_name(struct report *report, struct span address, bool alone)
+find_bare_name(struct report *report, const struct mention *m, bool alone)
 {
-	struct recipient *recipient = &report->recipients[0];
-	size_t at = span_find_char(address, '@');
+	size_t at = span_find_char(m->address, '@');
 
-	if (at == SPAN_NONE || span_find_char(recipient->address, '@') !=
-	    SPAN_NONE || !(alone || span_equal_nocase(recipient->address,
-	    span_first(address, at))))
-		return NULL;
-	recipient->address = address;
-	return recipient;
+	for (size_t i = 0; i < report->n && at != SPAN_NONE; i++) {
+		struct recipient *recipient = &report->recipients[i];
+		struct span name = recipient->address;
+
+		if (span_find_char(name, '@') != SPAN_NONE ||
+		    !((report->n == 1 && (alone || span_equal_nocase(name,
+		    span_first(m->address, at)))) || (name.len > 0 &&
+		    span_ends_nocase(m->before, name))))
+			continue;
+		recipient->address = m->address;
+		return recipient;
+	}
+	return NULL;
 }
 
 /* Makes recipients of the mentions; or fills those that are there. */
@@ -149,8 +155,8 @@ take_mentions(const struct reader *reader, bool add)
 		struct recipient *recipient = find_recipient(report,
 		    m->address);
 
-		if (recipient == NULL && report->n == 1)
-			recipient = find_bare_name(report, m->address,
+		if (recipient == NULL)
+			recipient = find_bare_name(report, m,
 			    reader->mentions.n == 1);
 		if (recipient == NULL && add) {
 			recipient = report_add_recipient(report,
@@ -190,7 +196,7 @@ take_failed(const struct reader *reader, struct span failed)
 
 /* One recipient and one reason belong together, wherever they stand. */
 static void
-fill_lone_recipient(const struct reader *reader, bool replied)
+fill_lone_recipient(const struct reader *reader, bool replied, bool failed)
 {
 	struct report *report = reader->report;
 	struct mention whole = { .note = reader->notice };
@@ -211,8 +217,9 @@ fill_lone_recipient(const struct reader *reader, bool replied)
 			recipient->reply = SPAN_ABSENT;
 		fill_recipient(reader, recipient, &whole);
 	}
-	/* No reason stands anywhere in particular: the notice is it. */
-	if (recipient->reply.len == 0) {
+	/* No reason stands anywhere in particular: the notice is it. Where
+	 * nothing failed, there is most often none. */
+	if (recipient->reply.len == 0 && failed) {
 		struct reply reply;
 
 		reply_read(reader->arena, reader->notice, &reply);
@@ -307,7 +314,8 @@ prose_read(struct prose *prose, struct report *report, struct arena *arena,
 	take_mentions(&reader, !given && failed.len == 0);
 	if (!given && failed.len == 0 && names_more(&reader, prose, unread))
 		report->flags |= REPORT_OVERFLOW;
-	fill_lone_recipient(&reader, replied);
+	fill_lone_recipient(&reader, replied,
+	    prose->action <= ACTION_FAILED);
 	if (!given)
 		share_reply_before(&reader);
 }

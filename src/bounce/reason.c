@@ -5,6 +5,7 @@
 #include "bounce/paragraph.h"
 #include "bounce/reply.h"
 #include "bounce/words.h"
+#include "mail/address.h"
 
 /* "(…)", but not "(…) (…)". */
 static bool
@@ -65,6 +66,22 @@ status_line(struct span text)
 	return SPAN_ABSENT;
 }
 
+/* Exchange Online's notices explain a code before they tell the reply. */
+static struct span
+reported_error(struct span notice)
+{
+	static const struct span mark = SPAN_INIT("Reported error:");
+	size_t at = span_find_nocase(notice, mark);
+	struct span reason;
+	int code;
+
+	if (at == SPAN_NONE)
+		return SPAN_ABSENT;
+	reason = span_trim(span_from(notice, at + mark.len));
+	return reply_code_at(reason, &code) > 0 ? paragraph_first(reason) :
+	    SPAN_ABSENT;
+}
+
 /* Finds the reason in a note: the reply if there is one, else the words. */
 static struct span
 reason_in(struct span note)
@@ -91,6 +108,16 @@ paragraph_before(const struct mention *m)
 	    (size_t)(m->note.p + m->note.len - m->before.p) });
 }
 
+/* The line above an address, if it says something: not another address. */
+static struct span
+words_above(const struct mention *m)
+{
+	struct span address, line = line_bare(m->before);
+
+	return line.len > 0 && address_dressed_at(line, &address) == line.len ?
+	    SPAN_ABSENT : m->before;
+}
+
 /*
  * The words about a recipient when there is no reply: what follows the
  * address; if that is nothing, the words in front of it; both, where they
@@ -104,7 +131,7 @@ words_about(const struct mention *m)
 	    m->note.p <= m->before.p + m->before.len;
 
 	if (!span_next_line(&rest, &line))
-		return m->before;
+		return words_above(m);
 	if (line_has_words(line) && !led_in) {
 		rest = m->note;
 		while (rest.len > 0 && (rest.p[0] == ':' ||
@@ -120,7 +147,7 @@ words_about(const struct mention *m)
 	    rest.p[0] != '\n' && rest.p[0] != '\r')
 		return paragraph_before(m);
 	if (words.len == 0 && !m->labelled)
-		words = m->before;
+		words = words_above(m);
 	return words;
 }
 
@@ -131,6 +158,8 @@ reason_of(const struct mention *m, const struct mentions *mentions,
 	struct span reason = m->answer;
 	int code;
 
+	if (reason.len == 0 && mentions->n == 1)
+		reason = reported_error(notice);
 	if (reason.len == 0)
 		reason = reason_in(m->note);
 	/* One recipient, one reason: it may stand before the address. */
@@ -139,7 +168,7 @@ reason_of(const struct mention *m, const struct mentions *mentions,
 	if (reason.len == 0)
 		reason = words_about(m);
 	if (reason.len == 0 && mentions->n > 1)
-		reason = m->before;
+		reason = words_above(m);
 	if (reason.len == 0 || (reply_code_at(reason, &code) == 0 &&
 	    mentions->answer.len > 0))
 		reason = mentions->answer;

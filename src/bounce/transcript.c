@@ -33,7 +33,7 @@ program_words(struct span above, struct span verdict, struct span words)
  */
 static void
 take_verdict(const struct transcript *transcript, struct mentions *mentions,
-    struct span address, const char *line, struct span verdict,
+    struct span address, struct span line, struct span verdict,
     struct span words)
 {
 	struct mention *m;
@@ -73,7 +73,7 @@ transcript_read_verdict(const struct transcript *transcript,
 	if (len == 0 || !span_starts_nocase(span_from(rest, len),
 	    SPAN("...")))
 		return false;
-	take_verdict(transcript, mentions, address, line.p, verdict,
+	take_verdict(transcript, mentions, address, line, verdict,
 	    span_from(rest, len + 3));
 	return true;
 }

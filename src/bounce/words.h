@@ -87,6 +87,13 @@ WORDS(reason_marks);
 /* Lines that are no part of a reason: they end it. */
 WORDS(trailers);
 
+/* Beginnings of the words that close a notice: they are about nobody. */
+WORDS(closings);
+
+/* How Exim names a program or a file in a recipient's place; the recipient is
+ * in the next line. */
+WORDS(local_deliveries);
+
 /* Labels at the start of a line whose address is not a failed recipient. */
 WORDS(other_labels);
 
