@@ -100,9 +100,13 @@ continues_note(const struct mentions *mentions, struct span line,
 static bool
 is_bystander(const struct reader *reader, bool bracketed)
 {
+	const struct mention *m = mentions_current(reader->mentions);
 	struct span lead = reader->lead;
 	size_t at;
 
+	/* The line above is about a recipient, whatever words it has. */
+	if (m != NULL && m->note.p > lead.p && m->note.p <= lead.p + lead.len)
+		return false;
 	if (span_ends_nocase(lead, SPAN(" sent by")))
 		return true;
 	if (lead.len == 0 || (bracketed && reader->bracketed) ||
@@ -328,6 +332,17 @@ read_line(struct reader *reader, struct span line)
 		read_lead_in(reader, line);
 }
 
+/* "____" and below it "Name mailing list": Mailman's footer. */
+static bool
+begins_footer(struct span line, struct span rest)
+{
+	struct span next;
+
+	return span_starts_nocase(line, SPAN("________")) &&
+	    span_next_line(&rest, &next) &&
+	    span_find_nocase(next, SPAN("mailing list")) != SPAN_NONE;
+}
+
 void
 lines_read(struct mentions *mentions, struct span text)
 {
@@ -337,8 +352,9 @@ lines_read(struct mentions *mentions, struct span text)
 	while (span_next_line(&rest, &line)) {
 		struct span trimmed = span_trim(line);
 
-		/* The writer's signature. */
-		if (mentions->n > 0 && span_equal(trimmed, SPAN("--")))
+		/* The writer's signature, or what a list puts below. */
+		if (mentions->n > 0 && (span_equal(trimmed, SPAN("--")) ||
+		    begins_footer(trimmed, rest)))
 			break;
 		if (words_at_start(&closings, trimmed) != NULL)
 			mentions_end_note(mentions, line.p);

@@ -53,6 +53,16 @@ line_last_sentence(struct span line)
 	return line;
 }
 
+/* Is it no part of a reason? A dash or two may begin what was wrapped. */
+static bool
+is_trailer(struct span line, struct span trimmed)
+{
+	if (line_indent(line) >= 4 && span_starts_nocase(trimmed, SPAN("--")) &&
+	    !span_starts_nocase(trimmed, SPAN("---")))
+		return false;
+	return words_at_start(&trailers, trimmed) != NULL;
+}
+
 struct span
 paragraph_first(struct span text)
 {
@@ -61,9 +71,7 @@ paragraph_first(struct span text)
 
 	while (span_next_line(&rest, &line)) {
 		struct span trimmed = span_trim(line);
-		bool ends = trimmed.len == 0 ||
-		    words_at_start(&trailers, trimmed) !=
-		    NULL;
+		bool ends = trimmed.len == 0 || is_trailer(line, trimmed);
 
 		if (ends && paragraph.len > 0)
 			break;

@@ -58,10 +58,23 @@ prefer_words(struct recipient *recipient, const struct reply *reply)
 		recipient->status = reply->status;
 		recipient->code = reply->code;
 	}
+	if (recipient->reply_cut && span_starts_nocase(reply->text,
+	    recipient->reply)) {
+		recipient->reply = SPAN_ABSENT;
+		recipient->reply_cut = false;
+	}
 	/* The same words, with what stands around them in the notice. */
 	if (recipient->code == 0 && recipient->reply.len > WORDLESS &&
 	    span_find(reply->text, recipient->reply) != SPAN_NONE)
 		recipient->reply = SPAN_ABSENT;
+}
+
+/* Does a reply say that all went well, of a recipient for whom it did not? */
+static bool
+is_of_success(const struct recipient *recipient, const struct reply *reply)
+{
+	return recipient->action <= ACTION_DELAYED &&
+	    reply->status.class == 2;
 }
 
 static void
@@ -71,8 +84,9 @@ fill_reply(struct recipient *recipient, const struct reply *reply)
 		recipient->reply = reason_without_command(reply->text);
 	if (recipient->code == 0)
 		recipient->code = reply->code;
-	if (recipient->status.class == 0 || (recipient->status.subject == 0 &&
-	    reply->status.class != 0))
+	if (!is_of_success(recipient, reply) &&
+	    (recipient->status.class == 0 || (recipient->status.subject == 0 &&
+	    reply->status.class != 0)))
 		recipient->status = reply->status;
 }
 

@@ -4,6 +4,7 @@
 #include "base/ascii.h"
 #include "bounce/paragraph.h"
 #include "bounce/reply.h"
+#include "bounce/transcript.h"
 #include "bounce/words.h"
 #include "mail/address.h"
 
@@ -22,6 +23,28 @@ is_in_parentheses(struct span s)
 	return i == s.len - 1;
 }
 
+static size_t
+count_char(struct span s, char c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.len; i++)
+		n += s.p[i] == c;
+	return n;
+}
+
+/* "(reason: …)", "returned '…'": takes off what closes and opened before. */
+static struct span
+without_closing(struct span reply)
+{
+	char last = reply.len > 0 ? reply.p[reply.len - 1] : '\0';
+
+	if ((last == ')' && count_char(reply, '(') == 0) ||
+	    ((last == '\'' || last == '"') && count_char(reply, last) == 1))
+		reply.len--;
+	return reply;
+}
+
 struct span
 reason_without_command(struct span reply)
 {
@@ -31,7 +54,7 @@ reason_without_command(struct span reply)
 		reply = span_trim(span_first(reply, at));
 	if (is_in_parentheses(reply))
 		reply = span_first(span_from(reply, 1), reply.len - 2);
-	return reply;
+	return without_closing(reply);
 }
 
 /* Returns the words behind "Reason:" or the like, absent if there are none. */
@@ -169,10 +192,20 @@ reason_of(const struct mention *m, const struct mentions *mentions,
 		reason = words_about(m);
 	if (reason.len == 0 && mentions->n > 1)
 		reason = words_above(m);
-	if (reason.len == 0 || (reply_code_at(reason, &code) == 0 &&
-	    mentions->answer.len > 0))
+	if (reason.len == 0 || (mentions->n == 1 &&
+	    mentions->answer.len > 0 && reply_code_at(reason, &code) == 0))
 		reason = mentions->answer;
-	/* "<name@example.org>: unknown user": what follows the address. */
+	if (transcript_is_first_line(reason)) {
+		struct span whole = transcript_whole_reply(
+		    mentions->arena, notice, reason);
+
+		if (whole.len > 0)
+			reason = whole;
+	}
+	/* "<name@example.org>: unknown user", "<name@example.org>... Deferred":
+	 * what follows the address. */
+	if (span_starts_nocase(reason, SPAN("...")))
+		reason = span_from(reason, 3);
 	while (reason.len > 0 && (reason.p[0] == ':' || reason.p[0] == ',' ||
 	    ascii_is_space(reason.p[0])))
 		reason = span_from(reason, 1);

@@ -86,12 +86,25 @@ status_text(struct status status, char text[STATUS_TEXT])
 	return text;
 }
 
+/* Is the colon at the end of s inside an IPv6 address: "2001:db8::"? */
+static bool
+ends_in_address(struct span s)
+{
+	size_t i = s.len - 1;
+
+	while (i > 0 && s.len - i < 6 && ascii_hex_value(s.p[i - 1]) >= 0)
+		i--;
+	return i > 0 && s.p[i - 1] == ':';
+}
+
 /* Can a code begin behind the last byte of s? */
 static bool
 opens_word(struct span s)
 {
 	char c = s.p[s.len - 1];
 
+	if (c == ':' && ends_in_address(s))
+		return false;
 	if (ascii_is_8bit(c))		/* a wide colon */
 		return span_ends_nocase(s, SPAN("\357\274\232"));
 	return !ascii_is_alnum(c) && c != '.' && c != '@' && c != '/' &&

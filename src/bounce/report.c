@@ -23,13 +23,38 @@ struct reading {
 	bool wrapped;		/* inside another notice */
 };
 
-/* Returns the words of the notice: the first leaf that is text. */
+/* Is it text to be read, not a file that somebody attached? */
+static bool
+is_shown_text(const struct part *part)
+{
+	return part_is(part, "text/plain") && !part_is_attachment(part);
+}
+
+/* Returns the text right before a status part, NULL if it is not so plain. What
+ * a gateway puts in front of the notice or around it stands before that. */
+static const struct part *
+text_before(const struct part *status)
+{
+	const struct part *part, *text = NULL;
+
+	if (status == NULL || status->parent == NULL)
+		return NULL;
+	for (part = status->parent->first_child; part != status;
+	    part = part->next)
+		text = part;
+	return text != NULL && is_shown_text(text) ? text : NULL;
+}
+
+/* Returns the words of the notice: the text before its status part (NULL: it
+ * has none), or the first leaf that is text. */
 static struct span
-notice_text(const struct reading *reading)
+notice_text(const struct reading *reading, const struct part *status)
 {
 	struct arena *arena = reading->message->arena;
-	const struct part *part, *html = NULL;
+	const struct part *part = text_before(status), *html = NULL;
 
+	if (part != NULL)
+		return part_text(arena, part, reading->limits->text);
 	for (part = reading->message->root; part != NULL;
 	    part = part_after(part)) {
 		if (part->first_child != NULL)
@@ -65,13 +90,6 @@ first_lines(struct span text, size_t lines)
 	while (lines-- > 0 && span_next_line(&rest, &line))
 		;
 	return span_first(text, text.len - rest.len);
-}
-
-/* Is it text to be read, not a file that somebody attached? */
-static bool
-is_shown_text(const struct part *part)
-{
-	return part_is(part, "text/plain") && !part_is_attachment(part);
 }
 
 /* Returns the part right below the top that follows the first one. */
@@ -114,7 +132,7 @@ is_complete(const struct report *report)
 		const struct recipient *recipient = &report->recipients[i];
 
 		if (recipient->action == ACTION_NONE || recipient->code == 0 ||
-		    recipient->status.subject == 0 ||
+		    recipient->status.subject == 0 || recipient->reply_cut ||
 		    span_find_char(recipient->address, '@') == SPAN_NONE ||
 		    (recipient->status.subject == 4 &&
 		    recipient->status.detail == 7))
@@ -200,7 +218,7 @@ read_structured(const struct reading *reading, const struct part *status)
 
 	report->kind = REPORT_DSN;
 	dsn_read(report, reading->message->arena, status, reading->limits);
-	read_words(reading, notice_text(reading), SPAN_ABSENT, &prose);
+	read_words(reading, notice_text(reading, status), SPAN_ABSENT, &prose);
 	if (report->n == 0)
 		report_add_recipient(report, reading->message->arena,
 		    reading->limits);
@@ -269,7 +287,7 @@ read_prose(const struct reading *reading)
 	struct subject subject = { .action = ACTION_NONE };
 	struct prose prose;
 
-	read_words(reading, notice_text(reading), failed, &prose);
+	read_words(reading, notice_text(reading, NULL), failed, &prose);
 	/* A gateway's words may stand in a part in front of the notice. */
 	if (report->n == 0 && prose.weight == 0 && second_part(reading) != NULL)
 		read_words(reading, second_text(reading), failed, &prose);

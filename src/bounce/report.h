@@ -37,6 +37,7 @@ struct recipient {
 	struct status status;
 	int code;		/* basic reply code, 0: none */
 	struct span reply;	/* one line, the other server's words */
+	bool reply_cut;		/* only the first line of a longer reply */
 	struct span remote;	/* name of the server that answered */
 	struct span last_attempt;	/* RFC 5322 date, as it stands */
 	struct span retry_until;

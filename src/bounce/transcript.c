@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "bounce/transcript.h"
 
+#include "base/buf.h"
 #include "bounce/names.h"
 #include "bounce/paragraph.h"
 #include "bounce/reply.h"
@@ -45,7 +46,7 @@ take_verdict(const struct transcript *transcript, struct mentions *mentions,
 	m = mentions_find(mentions, address);
 	if (m == NULL || m->answer.len > 0)
 		return;
-	if (mentions->answer.len == 0) {
+	if (mentions->answer.len == 0 || transcript->judged) {
 		m->answer = program_words(mentions->above, verdict, words);
 		return;
 	}
@@ -94,11 +95,44 @@ take_command(struct transcript *transcript, struct mentions *mentions,
 		transcript->commanded = address;
 }
 
+/* Cuts the next line of an answer off rest; absent if another comes. */
+static struct span
+answer_line(struct span *rest, struct span code)
+{
+	const struct span *mark;
+	struct span line;
+
+	if (!span_next_line(rest, &line))
+		return SPAN_ABSENT;
+	line = span_trim(line);
+	mark = words_at_start(&said_by_them, line);
+	if (mark == NULL)
+		return SPAN_ABSENT;
+	line = span_from(line, mark->len);
+	return span_starts_nocase(line, code) ? line : SPAN_ABSENT;
+}
+
+/* Is answer a further line of the one that first begins? */
+static bool
+is_continued(struct span first, struct span answer)
+{
+	struct span rest, line;
+
+	if (first.len < 4 || first.p[3] != '-' || answer.p < first.p)
+		return false;
+	rest = (struct span){ first.p,
+	    (size_t)(answer.p + answer.len - first.p) };
+	span_next_line(&rest, &line);
+	do
+		line = answer_line(&rest, span_first(first, 3));
+	while (line.p != NULL && line.p < answer.p);
+	return line.p == answer.p;
+}
+
 static void
-take_answer(const struct transcript *transcript, struct mentions *mentions,
+take_answer(struct transcript *transcript, struct mentions *mentions,
     struct span answer)
 {
-	struct span last = mentions->answer;
 	struct mention *m;
 	int code;
 
@@ -107,18 +141,17 @@ take_answer(const struct transcript *transcript, struct mentions *mentions,
 	/* "Need RCPT": each was refused before, and that is the reason. */
 	if (code == 503 && span_find_nocase(answer, SPAN("rcpt")) != SPAN_NONE)
 		return;
-	/* Continuation lines of an answer grow it. */
-	if (last.p != NULL && transcript->commanded.p == NULL &&
-	    answer.p < last.p + last.len + 16)
-		answer = (struct span){ last.p,
-		    (size_t)(answer.p + answer.len - last.p) };
 	m = transcript->commanded.p != NULL ?
 	    mentions_find(mentions, transcript->commanded) : NULL;
+	/* Its other lines are found again by transcript_whole_reply(). */
+	if (is_continued(m != NULL ? m->answer : mentions->answer, answer))
+		return;
 	if (m != NULL) {
 		m->answer = answer;
 		m->server = transcript->server;
 	} else {
 		mentions->answer = answer;
+		transcript->judged = false;
 	}
 }
 
@@ -138,6 +171,7 @@ transcript_read_line(struct transcript *transcript, struct mentions *mentions,
 {
 	const struct mention *current = mentions_current(mentions);
 	const struct span *mark;
+	int code;
 
 	line = span_trim(line);
 	if (span_starts_nocase(line, SPAN("... while talking to ")) ||
@@ -151,11 +185,21 @@ transcript_read_line(struct transcript *transcript, struct mentions *mentions,
 	if (mark != NULL) {
 		mentions_end_note(mentions, line.p);
 		take_command(transcript, mentions, span_from(line, mark->len));
+		/* Courier writes the command below the address it is for. */
+		if (current != NULL && transcript->commanded.p == NULL &&
+		    !is_judged(current->note, line.p))
+			transcript->commanded = current->address;
 		return true;
 	}
 	mark = words_at_start(&said_by_them, line);
-	if (mark == NULL)
+	if (mark == NULL) {
+		/* "554 5.0.0 Service unavailable": Sendmail's, on those it
+		 * talked about; a verdict that follows is on somebody else. */
+		if (reply_code_at(line, &code) > 0 && code >= 400 &&
+		    span_find_char(line, '@') == SPAN_NONE)
+			transcript->judged = true;
 		return false;
+	}
 	/* Courier writes the answer right below the address; what follows
 	 * Sendmail's verdict on one is none about it: "503 No recipients". */
 	if (current != NULL && transcript->commanded.p == NULL &&
@@ -164,4 +208,54 @@ transcript_read_line(struct transcript *transcript, struct mentions *mentions,
 	mentions_end_note(mentions, line.p);
 	take_answer(transcript, mentions, span_from(line, mark->len));
 	return true;
+}
+
+bool
+transcript_is_first_line(struct span reply)
+{
+	int code;
+
+	return reply_code_at(reply, &code) > 0 && reply.len > 4 &&
+	    reply.p[3] == '-' && span_find(span_from(reply, 4),
+	    span_first(reply, 3)) == SPAN_NONE;
+}
+
+/* So many bytes tell a line: what stands further may be cut. */
+#define FIRST_BYTES 24
+
+/* Finds a line of an answer; absent if there is none. */
+static struct span
+find_answer(struct span notice, struct span start)
+{
+	size_t hit;
+
+	/* The note itself may hold it first, without the mark. */
+	while ((hit = span_find(notice, start)) != SPAN_NONE) {
+		struct span before = span_first(notice, hit);
+
+		notice = span_from(notice, hit);
+		if (span_ends_nocase(before, SPAN("<<< ")))
+			return notice;
+		notice = span_from(notice, start.len);
+	}
+	return SPAN_ABSENT;
+}
+
+struct span
+transcript_whole_reply(struct arena *arena, struct span notice,
+    struct span first)
+{
+	struct span rest = find_answer(notice, span_first(first,
+	    FIRST_BYTES)), line;
+	struct buf out;
+
+	if (!span_next_line(&rest, &line))
+		return SPAN_ABSENT;
+	buf_init(&out, arena);
+	do {
+		buf_add_span(&out, line);
+		buf_add_char(&out, '\n');
+		line = answer_line(&rest, span_first(first, 3));
+	} while (line.p != NULL);
+	return buf_span(&out);
 }

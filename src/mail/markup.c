@@ -164,12 +164,24 @@ add_break(struct buf *out, char c)
 	buf_add_char(out, c);
 }
 
+/* Appends a line end of preformatted text: one empty line may stay. */
+static void
+add_line_end(struct buf *out)
+{
+	size_t len = out->len;
+
+	add_break(out, '\n');
+	if (out->len == len && len > 1 && out->p[len - 2] != '\n')
+		buf_add_char(out, '\n');
+}
+
 struct span
 markup_to_text(struct arena *arena, struct span html)
 {
 	struct buf out;
 	struct tag tag;
 	size_t len;
+	bool preformatted = false;
 
 	buf_init(&out, arena);
 	while (html.len > 0 && !out.failed) {
@@ -181,10 +193,15 @@ markup_to_text(struct arena *arena, struct span html)
 				add_break(&out, '\n');
 			else if (is_cell(tag.name))
 				add_break(&out, ' ');
+			if (span_equal_nocase(tag.name, SPAN("pre")))
+				preformatted = !tag.closing;
 		} else if (html.p[0] == '&') {
 			len = add_reference(&out, html);
 		} else if (ascii_is_space(html.p[0])) {
-			add_break(&out, ' ');
+			if (preformatted && html.p[0] == '\n')
+				add_line_end(&out);
+			else
+				add_break(&out, ' ');
 			len = 1;
 		}
 		if (len == 0) {
