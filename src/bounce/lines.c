@@ -176,11 +176,12 @@ behind_name(struct reader *reader, struct span line)
 static struct span
 without_arrows(struct span line)
 {
-	struct span bare = span_trim(line), address;
+	struct span bare = span_from(line, line_indent(line)), address;
 
-	if (!span_starts_nocase(bare, SPAN(">>> ")))
+	if (bare.len == 0 || bare.p[0] != '>' ||
+	    !span_starts_nocase(bare, SPAN(">>> ")))
 		return line;
-	bare = span_from(bare, 4);
+	bare = span_trim(span_from(bare, 4));
 	return address_dressed_at(bare, &address) > 0 ? bare : line;
 }
 

@@ -66,9 +66,10 @@ read_address(struct span text, struct address *address)
 static size_t
 label_length(struct span text)
 {
-	if (span_starts_nocase(text, SPAN("IPv6:")))
-		return 5;
-	return text.p[0] == ':' && (text.len == 1 || text.p[1] != ':');
+	if (text.p[0] == ':')
+		return text.len == 1 || text.p[1] != ':';
+	return ascii_lower(text.p[0]) == 'i' &&
+	    span_starts_nocase(text, SPAN("IPv6:")) ? 5 : 0;
 }
 
 /* Finds the next address at or after *at, which comes to stand behind it. */
