@@ -14,6 +14,7 @@
 #include "cause/cause.h"
 #include "cause/matcher.h"
 #include "explain/language.h"
+#include "explain/phrase.h"
 #include "unittest.h"
 
 #define BUILTIN_LANGUAGES 40
@@ -112,6 +113,15 @@ builtin_language(const struct builtin *b, const char *tag)
 
 	assert_non_null(language);
 	return language;
+}
+
+/* Returns the phrases of a language that is built in. */
+static inline struct phrases
+builtin_phrases(struct builtin *b, const char *tag)
+{
+	return (struct phrases){ .arena = &b->arena,
+	    .languages = &b->languages,
+	    .language = builtin_language(b, tag) };
 }
 
 #endif

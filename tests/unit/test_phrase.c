@@ -2,14 +2,6 @@
 #include "builtin.h"
 #include "explain/phrase.h"
 
-static struct phrases
-phrases_of(struct builtin *b, const char *tag)
-{
-	return (struct phrases){ .arena = &b->arena,
-	    .languages = &b->languages,
-	    .language = builtin_language(b, tag) };
-}
-
 static void
 test_dates(void **state)
 {
@@ -34,7 +26,7 @@ test_dates(void **state)
 	struct builtin *b = *state;
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct phrases phrases = phrases_of(b, "en");
+		struct phrases phrases = builtin_phrases(b, "en");
 		struct span date = phrase_date(&phrases,
 		    span_of(cases[i].value));
 
@@ -62,7 +54,7 @@ test_dates_as_written_there(void **state)
 	struct builtin *b = *state;
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct phrases phrases = phrases_of(b, cases[i].tag);
+		struct phrases phrases = builtin_phrases(b, cases[i].tag);
 		struct span date = phrase_date(&phrases,
 		    SPAN("Tue, 3 Jun 2025 14:02:11 +0200"));
 
@@ -78,8 +70,8 @@ static void
 test_first_of_a_month(void **state)
 {
 	struct builtin *b = *state;
-	struct phrases french = phrases_of(b, "fr");
-	struct phrases english = phrases_of(b, "en");
+	struct phrases french = builtin_phrases(b, "fr");
+	struct phrases english = builtin_phrases(b, "en");
 	struct span date = phrase_date(&french,
 	    SPAN("Thu, 1 May 2025 14:02:11 +0200"));
 
@@ -101,7 +93,7 @@ test_dates_of_all_languages(void **state)
 
 	for (size_t i = 0; i < b->languages.n; i++)
 		for (size_t k = 0; k < COUNT(months); k++) {
-			struct phrases phrases = phrases_of(b,
+			struct phrases phrases = builtin_phrases(b,
 			    b->languages.v[i].tag);
 			char value[64];
 			struct span date;
@@ -153,7 +145,7 @@ test_fill(void **state)
 		{ "}", "}" },
 	};
 	struct builtin *b = *state;
-	struct phrases phrases = phrases_of(b, "en");
+	struct phrases phrases = builtin_phrases(b, "en");
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct span text = phrase_fill(&phrases,
@@ -174,7 +166,7 @@ static void
 test_keys(void **state)
 {
 	struct builtin *b = *state;
-	struct phrases phrases = phrases_of(b, "en");
+	struct phrases phrases = builtin_phrases(b, "en");
 	struct span why = phrase(&phrases, "mailbox-full.why");
 
 	assert_true(why.len > 0);
@@ -195,7 +187,7 @@ static void
 test_without_memory(void **state)
 {
 	struct builtin *b = *state;
-	struct phrases phrases = phrases_of(b, "en");
+	struct phrases phrases = builtin_phrases(b, "en");
 	const struct filler filler = { "address", SPAN_INIT("bob") };
 
 	arena_release(&b->arena);

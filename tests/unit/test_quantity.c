@@ -2,14 +2,6 @@
 #include "builtin.h"
 #include "explain/quantity.h"
 
-static struct phrases
-phrases_of(struct builtin *b, const char *tag)
-{
-	return (struct phrases){ .arena = &b->arena,
-	    .languages = &b->languages,
-	    .language = builtin_language(b, tag) };
-}
-
 static void
 test_sizes(void **state)
 {
@@ -54,7 +46,7 @@ test_sizes(void **state)
 	struct builtin *b = *state;
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct phrases phrases = phrases_of(b, cases[i].tag);
+		struct phrases phrases = builtin_phrases(b, cases[i].tag);
 		struct span size = quantity_size(&phrases,
 		    span_of(cases[i].value));
 
@@ -71,7 +63,7 @@ static void
 test_decimals(void **state)
 {
 	struct builtin *b = *state;
-	struct phrases phrases = phrases_of(b, "pl");
+	struct phrases phrases = builtin_phrases(b, "pl");
 	struct span size = quantity_size(&phrases, SPAN("1.5 GB"));
 
 	assert_int_equal(span_find(size, SPAN("1,5")), 0);
@@ -84,7 +76,7 @@ static void
 test_sizes_stay_short(void **state)
 {
 	struct builtin *b = *state;
-	struct phrases phrases = phrases_of(b, "en");
+	struct phrases phrases = builtin_phrases(b, "en");
 
 	for (double size = 1000; size < 1e14; size *= 1.01) {
 		char value[32];
@@ -150,7 +142,7 @@ test_times(void **state)
 	struct builtin *b = *state;
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct phrases phrases = phrases_of(b, "en");
+		struct phrases phrases = builtin_phrases(b, "en");
 		struct span time = quantity_time(&phrases,
 		    span_of(cases[i].value));
 
@@ -173,7 +165,7 @@ test_times_of_all_languages(void **state)
 
 	for (size_t i = 0; i < b->languages.n; i++)
 		for (size_t k = 0; k < COUNT(values); k++) {
-			struct phrases phrases = phrases_of(b,
+			struct phrases phrases = builtin_phrases(b,
 			    b->languages.v[i].tag);
 			struct span time = quantity_time(&phrases,
 			    span_of(values[k]));
@@ -191,7 +183,7 @@ static void
 test_without_memory(void **state)
 {
 	struct builtin *b = *state;
-	struct phrases phrases = phrases_of(b, "en");
+	struct phrases phrases = builtin_phrases(b, "en");
 
 	arena_release(&b->arena);
 	arena_init(&b->arena, 0);
