@@ -262,14 +262,16 @@ spawn(struct daemon *d)
 static int
 await_end(struct daemon *d, int patience_ms)
 {
+	pid_t ended;
 	int status;
 
-	for (; waitpid(d->pid, &status, WNOHANG) == 0;
+	for (; (ended = waitpid(d->pid, &status, WNOHANG)) == 0;
 	    patience_ms -= STEP_MS) {
 		if (patience_ms <= 0)
 			return -1;
 		pause_ms(STEP_MS);
 	}
+	assert_int_equal(ended, d->pid);
 	d->pid = 0;
 	note(d);
 	return WIFEXITED(status) ? WEXITSTATUS(status) :
@@ -305,7 +307,6 @@ follow(struct daemon *d)
 	FILE *file;
 	long pid;
 
-	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	assert_int_equal(await_end(d, PATIENCE_MS), 0);
 	for (int ms = 0; (file = fopen(d->pid_file, "r")) == NULL &&
 	    ms < PATIENCE_MS; ms += STEP_MS)
@@ -323,6 +324,8 @@ daemon_start(struct daemon *d)
 {
 	int patience_ms = PATIENCE_MS;
 
+	/* Before it can be gone: who goes into the background becomes ours. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	spawn(d);
 	if (d->background)
 		follow(d);
