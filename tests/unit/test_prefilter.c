@@ -799,6 +799,30 @@ test_few_candidates_are_left(void **state)
 	free(words);
 }
 
+/*
+ * A pattern in which no literal is found is tried on every text: of those that
+ * are built in only a handful may be so.
+ */
+static void
+test_built_in_patterns_have_literals(void **state)
+{
+	const struct rule_index *index = default_book.index;
+	static struct prefilter_set sets[PREFILTER_SETS];
+	size_t n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < index->n; i++) {
+		prefilter_literals(index->alternatives[i].pattern, sets);
+		if (sets[PREFILTER_SETS - 1].n > 0)
+			continue;
+		n++;
+		print_message("no literal: %s: %.60s\n", default_book.rules[
+		    index->alternatives[i].rule].name,
+		    index->alternatives[i].pattern);
+	}
+	assert_in_range(n, 0, 5);
+}
+
 int
 main(void)
 {
@@ -820,6 +844,7 @@ main(void)
 		cmocka_unit_test(test_no_match_is_lost),
 		cmocka_unit_test(test_examples_are_candidates),
 		cmocka_unit_test(test_few_candidates_are_left),
+		cmocka_unit_test(test_built_in_patterns_have_literals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
