@@ -3,7 +3,6 @@
 
 #include "base/ascii.h"
 #include "base/buf.h"
-#include "bounce/transcript.h"
 #include "mail/address.h"
 #include "mail/charset.h"
 #include "mail/codec.h"
@@ -178,7 +177,7 @@ set_reply(struct recipient *recipient, struct arena *arena, struct span value)
 	if (reply.text.len == 0)
 		return;
 	recipient->reply = reply.text;
-	recipient->reply_cut = transcript_is_first_line(value);
+	recipient->reply_cut = reply_is_first_line(value);
 	recipient->code = reply.code;
 	/*
 	 * The code of the server that refused the message says more than the

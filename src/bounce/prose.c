@@ -58,6 +58,7 @@ prefer_words(struct recipient *recipient, const struct reply *reply)
 		recipient->status = reply->status;
 		recipient->code = reply->code;
 	}
+	/* Of a longer reply the status part has only the first line. */
 	if (recipient->reply_cut && span_starts_nocase(reply->text,
 	    recipient->reply)) {
 		recipient->reply = SPAN_ABSENT;

@@ -195,7 +195,7 @@ reason_of(const struct mention *m, const struct mentions *mentions,
 	if (reason.len == 0 || (mentions->n == 1 &&
 	    mentions->answer.len > 0 && reply_code_at(reason, &code) == 0))
 		reason = mentions->answer;
-	if (transcript_is_first_line(reason)) {
+	if (reply_is_first_line(reason)) {
 		struct span whole = transcript_whole_reply(
 		    mentions->arena, notice, reason);
 

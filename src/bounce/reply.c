@@ -349,3 +349,13 @@ reply_read(struct arena *arena, struct span raw, struct reply *reply)
 	read_codes(reply);
 	reply->text = join_lines(&out, reply);
 }
+
+bool
+reply_is_first_line(struct span reply)
+{
+	int code;
+
+	return reply_code_at(reply, &code) > 0 && reply.len > 4 &&
+	    reply.p[3] == '-' && span_find(span_from(reply, 4),
+	    span_first(reply, 3)) == SPAN_NONE;
+}

@@ -72,4 +72,8 @@ size_t reply_find(struct span s, int *code);
  */
 void reply_read(struct arena *arena, struct span raw, struct reply *reply);
 
+/* True if it is only the first line of a reply that has more: "550-5.7.1 …",
+ * and no line behind it. */
+bool reply_is_first_line(struct span reply);
+
 #endif

@@ -210,16 +210,6 @@ transcript_read_line(struct transcript *transcript, struct mentions *mentions,
 	return true;
 }
 
-bool
-transcript_is_first_line(struct span reply)
-{
-	int code;
-
-	return reply_code_at(reply, &code) > 0 && reply.len > 4 &&
-	    reply.p[3] == '-' && span_find(span_from(reply, 4),
-	    span_first(reply, 3)) == SPAN_NONE;
-}
-
 /* So many bytes tell a line: what stands further may be cut. */
 #define FIRST_BYTES 24
 

@@ -32,9 +32,6 @@ bool transcript_read_line(struct transcript *transcript,
 bool transcript_read_verdict(const struct transcript *transcript,
     struct mentions *mentions, struct span line);
 
-/* Is it the first line of a reply that has more ("550-5.7.1 …"), alone? */
-bool transcript_is_first_line(struct span reply);
-
 /*
  * Returns the whole of a reply of which a report or a note gives the first
  * line alone, by the lines behind "<<<" in the notice; absent if it is nowhere

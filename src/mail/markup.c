@@ -170,8 +170,9 @@ add_line_end(struct buf *out)
 {
 	size_t len = out->len;
 
-	add_break(out, '\n');
-	if (out->len == len && len > 1 && out->p[len - 2] != '\n')
+	if (len < 2 || out->p[len - 1] != '\n')
+		add_break(out, '\n');
+	else if (out->p[len - 2] != '\n')
 		buf_add_char(out, '\n');
 }
 

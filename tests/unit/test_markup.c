@@ -41,6 +41,10 @@ test_words(void **state)
 		{ "a<style>never ends", "a" },
 		{ "<a href=\"x>y\" title='>'>link</a>", "link" },
 		{ "<o:p>x</o:p>", "x" },
+		{ "<pre>a\nb</pre>c\nd", "a\nb\nc d" },
+		{ "<pre>a \nb\r\nc\t\nd</pre>", "a\nb\nc\nd\n" },
+		{ "<PRE>a\n\nb\r\n\r\nc\n\n\n\nd", "a\n\nb\n\nc\n\nd" },
+		{ "<pre>\n\n  a", "a" },
 	};
 
 	(void)state;

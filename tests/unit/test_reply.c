@@ -308,6 +308,33 @@ test_length_without_codes(void **state)
 }
 
 static void
+test_first_line(void **state)
+{
+	static const struct {
+		const char *reply;
+		bool first;
+	} cases[] = {
+		{ "550-5.7.1 This message is likely", true },
+		{ "550-The first line", true },
+		{ "550-5.7.1 The first\r\n    (expanded from: bob)", true },
+		{ "550 5.7.1 The only line", false },
+		{ "550-5.7.1 The first\r\n550 5.7.1 the last", false },
+		{ "550-5.7.1 The first 550 5.7.1 the last", false },
+		{ "550-", false },
+		{ "550", false },
+		{ "User unknown", false },
+		{ "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		if (reply_is_first_line(span_of(cases[i].reply)) !=
+		    cases[i].first)
+			fail_msg("\"%s\"", cases[i].reply);
+	assert_false(reply_is_first_line(SPAN_ABSENT));
+}
+
+static void
 test_control_bytes(void **state)
 {
 	struct reply reply;
@@ -347,6 +374,7 @@ main(void)
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(test_control_bytes, setup,
 		    teardown),
+		cmocka_unit_test(test_first_line),
 		cmocka_unit_test(test_no_memory),
 	};
 
